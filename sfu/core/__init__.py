@@ -1,0 +1,1 @@
+"""State and decisions: no I/O, no clock, no randomness of its own. `now` is monotonic seconds."""

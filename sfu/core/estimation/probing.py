@@ -1,0 +1,134 @@
+"""When to send more than there is to send, how much more, and what the answer means.
+
+    goal: what all pictures would take at their best ─► above the estimate? ─► a probe of twice that, or the goal
+    cluster ─► the same packets, leaving and arriving ─► no slower? the path carries that: on to the next
+                                                      └► slower? that is what it carries: wait, longer each time
+
+A probe lasts a tenth of a second, beside the media; both are measured together. Nothing is probed for that nobody would
+use. While one is under way, and until its queue is gone, a growing delay is its own doing and no reason to slow down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from sfu.core.estimation.columns import Counts, Floats, Rows
+from sfu.core.estimation.delivery import Stretch
+
+LASTS_S = 0.12  # libwebrtc's last 15 ms, behind a pacer: ours are measured along with frames that leave at once, and
+# have to span some. Higher: a surer answer, a longer queue where it is no
+FEWEST_PACKETS = 5  # fewer tell nothing (libwebrtc's `min_probe_packets_sent`)
+BOLD, CAREFUL = 2.0, 1.5  # times the estimate: at first and after success, and after a failure
+SMALLEST_SHARE = 0.3  # of what is tried, on top of the media, or the answer would be about the media alone
+REACHED = 0.9  # of the rate of sending: arrived no slower (libwebrtc's `kMinRatioForUnsaturatedLink`)
+SATURATED = 0.95  # of what arrived, when it arrived slower (libwebrtc's `kTargetUtilizationFraction`)
+LOWERS_TO = 0.85  # of the estimate: by more a single probe does not lower it
+LEAST_TRIED_BPS = 150_000.0  # a picture's lowest layer: less is not worth knowing, and would take too long to measure
+WORTHWHILE = 1.05  # a goal so far above the estimate
+FIRST_WAIT_S, LONGER, LONGEST_WAIT_S = 2.0, 1.5, 8.0  # after a failure, or a step down. Lower: a limit that lifts is
+# noticed sooner; higher: less of the path goes into finding out that it is still there
+REFUSED_WAIT_S = 0.25  # the plane has nothing to probe with: before the first Slot
+SETTLES_S = 0.6  # after the last packet of one: until the feedback is there, and the queue gone
+NEVER_ANSWERED_S = 2.0  # the plane tells after a second; then something else is wrong
+PADDING_BYTES, PACKET_BYTES = 270.0, 1200.0  # datagrams: what the plane pads with, and the largest
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """As the plane is asked for it."""
+
+    transport: int
+    rate_bps: float  # beside the media
+    packets: int
+    cluster: int
+
+
+class Probing:
+    def __init__(self, capacity: int) -> None:
+        self._goal_bps: Floats = np.zeros(capacity)
+        self._due_at: Floats = np.zeros(capacity)
+        self._wait_s: Floats = np.zeros(capacity)
+        self._factor: Floats = np.zeros(capacity)
+        self._packet_bytes: Floats = np.zeros(capacity)  # of those sent for the last probe
+        self._cluster: Counts = np.zeros(capacity, np.int64)  # under way; 0: none
+        self._tried_bps: Floats = np.zeros(capacity)
+        self._settled_at: Floats = np.zeros(capacity)
+        self._last_cluster = 0
+
+    def reset(self, row: int) -> None:
+        self._goal_bps[row] = self._cluster[row] = 0
+        self._due_at[row] = self._settled_at[row] = -np.inf
+        self._wait_s[row] = FIRST_WAIT_S
+        self._factor[row] = BOLD
+        self._packet_bytes[row] = PADDING_BYTES
+
+    def set_goal(self, row: int, goal_bps: float, now: float) -> None:
+        """What there would be use for, now. 0: nothing is amiss."""
+        if goal_bps > BOLD * self._goal_bps[row]:  # much more is wanted than before: a limit was lifted
+            self._due_at[row] = min(self._due_at[row], now)
+        self._goal_bps[row] = goal_bps
+
+    def is_under_way(self, rows: Rows, now: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        under_way: np.ndarray[tuple[int], np.dtype[np.bool_]] = now < self._settled_at[rows]
+        return under_way
+
+    def on_fall(self, rows: Rows, now: float) -> None:
+        """These were overused just now."""
+        self._due_at[rows] = now + FIRST_WAIT_S
+        self._wait_s[rows] = FIRST_WAIT_S
+        self._factor[rows] = CAREFUL
+
+    def due(self, rates_bps: Floats, now: float) -> Rows:
+        """Of all rows. `rates_bps` are the estimates."""
+        lost = (self._cluster > 0) & (now > self._settled_at + NEVER_ANSWERED_S)
+        self._cluster[lost] = 0
+        return np.flatnonzero((self._goal_bps > WORTHWHILE * rates_bps) & (self._due_at <= now) & (self._cluster == 0))
+
+    def begin(self, row: int, transport: int, rate_bps: float, arriving_bps: float, now: float) -> Probe:
+        tried_bps = min(max(self._factor[row] * rate_bps, LEAST_TRIED_BPS), WORTHWHILE * self._goal_bps[row])
+        beside_bps = max(tried_bps - arriving_bps, SMALLEST_SHARE * tried_bps)
+        packets = max(FEWEST_PACKETS, ceil(beside_bps * LASTS_S / 8 / self._packet_bytes[row]))
+        self._last_cluster += 1
+        self._cluster[row] = self._last_cluster
+        self._tried_bps[row] = tried_bps
+        lasts_s = packets * PACKET_BYTES * 8 / beside_bps if arriving_bps > beside_bps else LASTS_S
+        self._settled_at[row] = now + lasts_s + SETTLES_S
+        return Probe(transport, beside_bps, packets, self._last_cluster)
+
+    def on_refused(self, row: int, now: float) -> None:
+        self._cluster[row] = 0
+        self._settled_at[row] = -np.inf
+        self._due_at[row] = now + REFUSED_WAIT_S
+
+    def expects(self, row: int, cluster: int) -> bool:
+        return bool(self._cluster[row] == cluster)
+
+    def on_answer(self, row: int, packet_bytes: float, stretch: Stretch, rate_bps: float, now: float) -> float | None:
+        """What the estimate is to be from now on; `None`: nothing was found out."""
+        self._cluster[row] = 0
+        if packet_bytes > 0:
+            self._packet_bytes[row] = packet_bytes
+        if stretch.groups < 3 or stretch.arrived_bps <= 0:
+            self._due_at[row] = now + FIRST_WAIT_S  # all at once: the remote was busy, and that is no failure
+            return None
+        if stretch.arrived_bps >= REACHED * stretch.sent_bps:
+            found_bps = min(stretch.sent_bps, stretch.arrived_bps)
+            if found_bps <= rate_bps:
+                self._wait(row, rate_bps, now)
+                return None
+            self._wait_s[row], self._factor[row] = FIRST_WAIT_S, BOLD
+            self._due_at[row] = now
+            return min(found_bps, max(rate_bps, WORTHWHILE * float(self._goal_bps[row])))
+        self._wait(row, rate_bps, now)
+        return max(SATURATED * stretch.arrived_bps, LOWERS_TO * rate_bps)  # the remote may have been busy
+
+    def _wait(self, row: int, rate_bps: float, now: float) -> None:
+        self._due_at[row] = now + self._wait_s[row]
+        if (
+            rate_bps >= LEAST_TRIED_BPS
+        ):  # below, there is no picture at all: finding out has no patience, and costs little
+            self._wait_s[row] = min(LONGEST_WAIT_S, LONGER * self._wait_s[row])
+        self._factor[row] = CAREFUL

@@ -1,0 +1,86 @@
+"""Rates are what arrives, by the clock of who receives it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sfu.core.estimation.delivery import KEPT, Delivery
+from sfu.core.estimation.groups import deal
+from tests.support.paths import Bottleneck, batch
+
+ROW = np.array([0])
+
+
+def told(path: Bottleneck, now: float) -> Delivery:
+    delivery = Delivery(1)
+    delivery.reset(0)
+    told = batch([path], now)
+    delivery.on_groups(deal(ROW, told.reports["groups"], told.groups))
+    return delivery
+
+
+def test_below_what_the_path_carries_it_arrives_as_it_was_sent() -> None:
+    path = Bottleneck(1, rate_bps=5e6)
+    path.run(1e6, 0.0, 2.0)
+    arrived, sent, later_s = told(path, 10.0).pace(ROW, 0.5)
+    assert later_s[0] == pytest.approx(0.0, abs=1e-6)
+    assert arrived[0] == pytest.approx(1e6, rel=0.01)
+    assert sent[0] == pytest.approx(1e6, rel=0.01)
+
+
+def test_above_it_what_arrives_is_what_the_path_carries() -> None:
+    path = Bottleneck(1, rate_bps=1e6)
+    path.run(3e6, 0.0, 1.0)
+    delivery = told(path, 10.0)
+    for window_s in (0.2, 0.5):
+        arrived, sent, later_s = delivery.pace(ROW, window_s)
+        assert later_s[0] == pytest.approx(window_s * 2 / 3, rel=0.35)
+        assert arrived[0] == pytest.approx(1e6, rel=0.01)
+        assert sent[0] == pytest.approx(3e6, rel=0.05)
+
+
+def test_before_two_groups_have_come_there_is_no_rate() -> None:
+    delivery = Delivery(1)
+    delivery.reset(0)
+    assert delivery.pace(ROW, 0.5).arrived_bps[0] == 0
+    assert delivery.stretch(0, 0.0, 10.0).groups == 0
+
+
+def test_after_a_pause_only_what_came_since_counts() -> None:
+    path = Bottleneck(1, rate_bps=2e6)
+    path.run(0.5e6, 0.0, 1.0)
+    path._free_at = 1.8  # away
+    path.run(0.5e6, 1.0, 1.9)
+    arrived, _, later_s = told(path, 10.0).pace(ROW, 0.2)
+    assert arrived[0] == pytest.approx(2e6, rel=0.01)
+    assert later_s[0] < 0, "what had waited comes faster than it was sent"
+
+
+def test_one_group_after_a_pause_says_nothing_unless_there_are_only_pauses() -> None:
+    path = Bottleneck(1, rate_bps=2e6)
+    path.run(0.5e6, 0.0, 1.0)
+    path.send(1000, 1.7)
+    assert told(path, 10.0).pace(ROW, 0.2).arrived_bps[0] == 0
+    slow = Bottleneck(1, rate_bps=30_000)
+    slow.run(40_000, 0.0, 1.0)  # until 1.3
+    for _ in range(3):
+        slow.send(1000, 1.0)
+    assert told(slow, 10.0).pace(ROW, 0.2).arrived_bps[0] == pytest.approx(30_000, rel=0.01)
+
+
+def test_a_stretch_is_of_what_was_sent_then() -> None:
+    path = Bottleneck(1, rate_bps=2e6)
+    path.run(1e6, 0.0, 1.0)
+    path.run(4e6, 1.0, 1.2)
+    path.run(1e6, 1.2, 1.4)
+    stretch = told(path, 10.0).stretch(0, 1.0, 1.19)
+    assert stretch.groups == 10
+    assert stretch.sent_bps == pytest.approx(4e6, rel=0.01)
+    assert stretch.arrived_bps == pytest.approx(2e6, rel=0.01)
+
+
+def test_more_groups_than_are_kept_push_out_the_oldest() -> None:
+    path = Bottleneck(1, rate_bps=1e7, spacing_s=0.006)
+    path.run(2e6, 0.0, 3 * KEPT * 0.006)
+    assert told(path, 10.0).pace(ROW, 0.5).arrived_bps[0] == pytest.approx(2e6, rel=0.02)

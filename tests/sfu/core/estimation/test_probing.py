@@ -1,0 +1,111 @@
+"""Probing goes on while it succeeds, waits longer while it does not, and never without a use for more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sfu.core.estimation.delivery import Stretch
+from sfu.core.estimation.probing import (
+    BOLD,
+    CAREFUL,
+    FIRST_WAIT_S,
+    LONGEST_WAIT_S,
+    NEVER_ANSWERED_S,
+    REFUSED_WAIT_S,
+    SATURATED,
+    WORTHWHILE,
+    Probing,
+)
+
+
+class Prober:
+    """Against a path that carries so much."""
+
+    def __init__(self, carries_bps: float, goal_bps: float, rate_bps: float = 1e6) -> None:
+        self.probing = Probing(1)
+        self.probing.reset(0)
+        self.carries_bps = carries_bps
+        self.rate_bps = rate_bps
+        self.now = 0.0
+        self.tried: list[tuple[float, float]] = []  # (time, total rate)
+        self.probing.set_goal(0, goal_bps, 0.0)
+
+    def is_due(self) -> bool:
+        return bool(len(self.probing.due(np.array([self.rate_bps]), self.now)))
+
+    def run(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            if self.is_due():
+                arriving_bps = 0.8 * self.rate_bps
+                probe = self.probing.begin(0, 7, self.rate_bps, arriving_bps, self.now)
+                total_bps = probe.rate_bps + arriving_bps
+                self.tried.append((self.now, total_bps))
+                stretch = Stretch(10, total_bps, min(total_bps, self.carries_bps))
+                self.now += 0.3
+                found = self.probing.on_answer(0, 1100.0, stretch, self.rate_bps, self.now)
+                if found is not None:
+                    self.rate_bps = found
+            self.now += 0.05
+
+
+def test_it_doubles_until_there_is_no_use_for_more() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=5e6)
+    prober.run(3.0)
+    assert [round(total / 1e6, 1) for _, total in prober.tried] == [2.0, 4.0, 5.2]
+    assert prober.rate_bps == pytest.approx(WORTHWHILE * 5e6)
+
+
+def test_where_the_path_ends_it_stays_below_and_asks_less_and_less() -> None:
+    prober = Prober(carries_bps=3e6, goal_bps=9e6)
+    prober.run(60.0)
+    assert prober.rate_bps == pytest.approx(SATURATED * 3e6)
+    waits = np.diff([at for at, _ in prober.tried][2:])
+    assert waits[0] >= FIRST_WAIT_S and waits[-1] == pytest.approx(LONGEST_WAIT_S + 0.3, abs=0.1)
+    assert all(total <= CAREFUL * 3e6 for _, total in prober.tried[3:])
+
+
+def test_a_limit_that_lifts_is_found_within_the_longest_wait() -> None:
+    prober = Prober(carries_bps=1e6, goal_bps=9e6)
+    prober.run(60.0)
+    prober.carries_bps = 3e6
+    prober.run(LONGEST_WAIT_S + 2.0)
+    assert prober.rate_bps >= 0.85 * 3e6
+
+
+def test_nothing_is_probed_for_without_use() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=0.0)
+    prober.run(10.0)
+    assert prober.tried == []
+    prober.probing.set_goal(0, 1.02e6, prober.now)
+    assert not prober.is_due()
+
+
+def test_after_overuse_it_waits_and_is_careful_unless_much_more_is_wanted() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=2e6)
+    prober.probing.on_fall(np.array([0]), 0.0)
+    prober.run(FIRST_WAIT_S - 0.1)
+    assert prober.tried == []
+    prober.probing.set_goal(0, 6e6, prober.now)
+    prober.run(0.2)
+    assert prober.tried[0][1] == pytest.approx(CAREFUL * 1e6) and CAREFUL < BOLD
+
+
+def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=9e6)
+    prober.probing.begin(0, 7, 1e6, 0.0, 0.0)
+    prober.probing.on_refused(0, 0.0)
+    assert not prober.is_due() and not prober.probing.is_under_way(np.array([0]), 0.0)[0]
+    prober.now = REFUSED_WAIT_S
+    assert prober.is_due()
+    probe = prober.probing.begin(0, 7, 1e6, 0.0, prober.now)
+    assert prober.probing.expects(0, probe.cluster) and not prober.is_due()
+    prober.now += NEVER_ANSWERED_S + 2.0
+    assert prober.is_due() and not prober.probing.expects(0, probe.cluster)
+
+
+def test_an_answer_about_too_little_says_nothing() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=9e6)
+    prober.probing.begin(0, 7, 1e6, 0.0, 0.0)
+    assert prober.probing.on_answer(0, 0.0, Stretch(1, 0.0, 0.0), 1e6, 0.3) is None

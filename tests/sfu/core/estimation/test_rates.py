@@ -1,0 +1,111 @@
+"""Down at once to what the path carries, up by little, never far beyond what arrives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from sfu.core.estimation.rates import (
+    BACK_OFF,
+    HEADROOM,
+    HEADROOM_BPS,
+    LEAST_BPS,
+    LIMITED_BACK_OFF,
+    START_BPS,
+    Rates,
+    Signals,
+)
+from sfu.core.estimation.trend import Usage
+
+ROW = np.array([0])
+MOST_BPS = 8e6
+EVERY_S = 0.1
+
+
+@dataclass
+class Case:
+    """An estimate of 2 Mbit/s, and what is seen for a second."""
+
+    usage: Usage = Usage.NORMAL
+    arriving_bps: float = 2e6
+    carried_bps: float = 2e6
+    later_s: float = 0.0
+    lost_share: float = 0.0
+    is_losing: bool = False
+    may_grow: bool = True
+    is_excused: bool = False
+
+
+def after(case: Case, seconds: float = 1.0, start_bps: float = 2e6) -> float:
+    rates = Rates(1)
+    rates.reset(0, MOST_BPS)
+    rates.on_measured(0, start_bps)
+    signals = Signals(
+        usage=np.array([case.usage], np.int64),
+        arriving_bps=np.array([case.arriving_bps]),
+        carried_bps=np.array([case.carried_bps]),
+        later_s=np.array([case.later_s]),
+        rtt_s=np.array([0.1]),
+        lost_share=np.array([case.lost_share]),
+        is_losing=np.array([case.is_losing]),
+        may_grow=np.array([case.may_grow]),
+        is_excused=np.array([case.is_excused]),
+    )
+    for n in range(round(seconds / EVERY_S)):
+        rates.on_signals(ROW, signals, np.array([EVERY_S]), n * EVERY_S)
+    return float(rates.bps[0])
+
+
+OVER = Case(usage=Usage.OVER, carried_bps=1e6, later_s=0.05)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "case", "expected_bps"),
+    [
+        ("it grows by 8 % a second, but only a little beyond what arrives", Case(), HEADROOM * 2e6 + HEADROOM_BPS),
+        ("it does not grow while less is sent", Case(arriving_bps=1e6), 2e6),
+        ("nor while a queue drains", Case(usage=Usage.UNDER), 2e6),
+        ("nor while more is lost than usual", Case(may_grow=False), 2e6),
+        ("overuse: less than the path carries", OVER, BACK_OFF * 1e6),
+        ("what comes faster than it was sent drains", replace(OVER, later_s=-0.05), 2e6),
+        ("a probe's own queue is no overuse", replace(OVER, is_excused=True), 2e6),
+        ("a flood: the same, whatever the trend says", replace(OVER, usage=Usage.NORMAL, later_s=0.2), BACK_OFF * 1e6),
+        ("beside somebody else's download it falls by less", replace(OVER, arriving_bps=0.7e6), LIMITED_BACK_OFF * 1e6),
+        ("who hardly sends falls step by step", replace(OVER, arriving_bps=1e5, carried_bps=1e5), BACK_OFF**5 * 2e6),
+        ("losses never take it below what arrives", Case(lost_share=0.4, is_losing=True, may_grow=False), 2e6),
+        ("losses halve what is lost", Case(lost_share=0.2, is_losing=True, may_grow=False, arriving_bps=1e6), None),
+    ],
+)  # fmt: skip
+def test_what_is_seen_for_a_second(sentence: str, case: Case, expected_bps: float | None) -> None:
+    found = after(case)
+    if expected_bps is None:
+        assert 2e6 * 0.9**6 <= found <= 2e6 * 0.9**2
+    else:
+        assert found == pytest.approx(expected_bps, rel=0.001)
+
+
+def test_an_estimate_has_bounds() -> None:
+    assert after(replace(OVER, carried_bps=1.0)) == LEAST_BPS
+    assert after(Case(arriving_bps=20e6), seconds=60) == MOST_BPS
+    rates = Rates(1)
+    rates.reset(0, 500_000)
+    assert rates.bps[0] == 500_000 < START_BPS
+
+
+def test_near_to_where_the_path_ended_it_grows_by_a_packet_per_response() -> None:
+    rates = Rates(1)
+    rates.reset(0, MOST_BPS)
+    rates.on_measured(0, 2e6)
+    one = np.ones(1)
+    seen = Signals(
+        np.array([Usage.OVER], np.int64), 2e6 * one, 2e6 * one, 0.05 * one, 0.1 * one, 0 * one,
+        one < 0, one > 0, one < 0,
+    )  # fmt: skip
+    rates.on_signals(ROW, seen, 0.1 * one, 0.0)
+    fallen_bps = float(rates.bps[0])
+    for n in range(1, 11):
+        normal = seen._replace(usage=np.array([Usage.NORMAL], np.int64))
+        rates.on_signals(ROW, normal, 0.1 * one, n / 10)
+    assert rates.bps[0] - fallen_bps == pytest.approx(9600 / 0.2, rel=0.01)

@@ -1,0 +1,92 @@
+"""The whole history of decisions while a budget grows from nothing to 5 Mbit/s and shrinks again, 10 kbit/s at a time.
+
+A point test cannot see a picture that jumps. What was decided is in `golden/allocation_sweep.txt`, for people to read;
+`python -m tests.sfu.core.test_allocation_sweep` writes it anew.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from sfu.core.allocation import Demand, Share, allocate
+from sfu.core.flow import LayerFlow, LayerPart
+from sfu.core.ladder import Rung, ladder
+from sfu.core.layout import Rank
+
+GOLDEN = Path(__file__).parent / "golden" / "allocation_sweep.txt"
+BUDGETS_KBPS = (*range(0, 5001, 10), *range(5000, -1, -10))
+NAMES = {1: "stage", 2: "ann", 3: "ben", 4: "cleo", 5: "screen", 6: "sound"}
+
+
+def layer(index: int, *kbps: int) -> LayerFlow:
+    parts = tuple(LayerPart(0, temporal_id, rate * 1000) for temporal_id, rate in enumerate(kbps))
+    return LayerFlow(index, flows=True, usable=True, bitrate_bps=sum(kbps) * 1000, parts=parts)
+
+
+CAMERA = ladder((layer(0, 60, 40, 50), layer(1, 200, 140, 160), layer(2, 700, 500, 500)), 3, 1280 * 720)
+SCREEN = ladder((layer(0, 200, 200), layer(1, 600, 600)), 2, 1920 * 1080, is_screen=True)
+
+
+def demands(held: dict[int, Rung | None]) -> tuple[Demand, ...]:
+    def video(key: int, rungs: tuple[Rung, ...], rank: Rank, pixels: int) -> Demand:
+        return Demand(key, "video", len({r.layer for r in rungs}), rungs, rank, pixels=pixels, held=held.get(key))
+
+    return (
+        video(1, CAMERA, Rank.STAGE, 1280 * 720),
+        video(2, CAMERA, Rank.GRID, 480 * 270),
+        video(3, CAMERA, Rank.GRID, 480 * 270),
+        video(4, CAMERA, Rank.GRID, 320 * 180),
+        video(5, SCREEN, Rank.SCREEN, 960 * 540),
+        Demand(6, "audio", 1, (Rung(0, 40_000, 0),)),
+    )
+
+
+def sweep() -> Iterable[tuple[int, dict[int, Share]]]:
+    held: dict[int, Rung | None] = {}
+    for kbps in BUDGETS_KBPS:
+        shares = dict(allocate(kbps * 1000, demands(held)))
+        held = {key: share.rung for key, share in shares.items()}
+        yield kbps, shares
+
+
+def described(share: Share) -> str:
+    if share.rung is None:
+        return "-"
+    return f"{share.rung.layer}@{share.rung.frame_rate:g}" if share.rung.pixels else "on"
+
+
+def history() -> str:
+    """A line for each change, with the share of the budget that is used."""
+    lines = [" kbit/s  used  " + "".join(f"{name:8}" for name in NAMES.values())]
+    last = ""
+    for kbps, shares in sweep():
+        row = "".join(f"{described(shares[key]):8}" for key in NAMES).rstrip()
+        if row != last:
+            used = sum(share.rung.bitrate_bps for share in shares.values() if share.rung) // 1000
+            lines.append(f"{kbps:7} {used:5}  {row}")
+        last = row
+    return "\n".join(lines) + "\n"
+
+
+def test_decides_as_it_was_reviewed() -> None:
+    assert history() == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("kbps", range(100, 5000, 100))
+def test_an_estimate_that_swings_by_four_percent_makes_no_picture_jump(kbps: int) -> None:
+    held: dict[int, Rung | None] = {}
+    history = []
+    for swing in itertools.islice(itertools.cycle((0.96, 1.04, 1.0)), 24):
+        shares = allocate(int(kbps * 1000 * swing), demands(held))
+        held = {key: share.rung for key, share in shares.items()}
+        history.append(held)
+    settled = history[6:]
+    assert all(rungs == settled[0] for rungs in settled)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(history())

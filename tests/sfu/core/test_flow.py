@@ -1,0 +1,105 @@
+"""Which layers count as flowing: told from what others of the Track do meanwhile, not from silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sfu.core.flow import TrackFlow
+from sfu.plane.interface import LayerReception
+
+STOPPED_AFTER_S = STEADY_AFTER_S = 1.0
+SWEEP_S = 0.25
+Q, H, F = 0, 1, 2
+
+
+class Publisher:
+    """Layers at a number of packets per sweep; 1000 bytes each."""
+
+    def __init__(self) -> None:
+        self.flow = TrackFlow(STOPPED_AFTER_S, STEADY_AFTER_S)
+        self.now = 0.0
+        self.packets: dict[int, int] = {}
+        self.ssrcs: dict[int, int] = {}
+
+    def receptions(self) -> Iterator[LayerReception]:
+        for layer, packets in self.packets.items():
+            ssrc = self.ssrcs.get(layer, 100 + layer)
+            yield LayerReception(layer, ssrc, None, packets, 1000 * packets, 0, packets - 1, 0.0, self.now)
+
+    def run(self, seconds: float, **packets_per_second: float) -> None:
+        """Keywords name layers (q, h, f)."""
+        rates = {"qhf".index(name): rate for name, rate in packets_per_second.items()}
+        for _ in range(round(seconds / SWEEP_S)):
+            before = {layer: int(rate * self.now + 1e-9) for layer, rate in rates.items()}
+            self.now += SWEEP_S
+            for layer, rate in rates.items():
+                self.packets[layer] = self.packets.get(layer, 0) + int(rate * self.now + 1e-9) - before[layer]
+            self.flow.on_reception(self.receptions(), self.now)
+
+    def usable(self) -> list[int]:
+        return [layer.layer for layer in self.flow.layers(self.now) if layer.usable]
+
+    def flowing(self) -> list[int]:
+        return [layer.layer for layer in self.flow.layers(self.now) if layer.flows]
+
+
+def test_the_first_layers_of_a_track_count_at_once() -> None:
+    publisher = Publisher()
+    publisher.run(SWEEP_S, q=20)
+    assert publisher.usable() == [Q]
+    publisher.run(SWEEP_S, q=20, h=40, f=80)
+    assert publisher.usable() == [Q, H, F]
+
+
+def test_a_layer_that_joins_others_must_flow_for_a_while() -> None:
+    publisher = Publisher()
+    publisher.run(3.0, q=20)
+    publisher.run(0.75, q=20, f=80)
+    assert publisher.flowing() == [Q, F] and publisher.usable() == [Q]
+    publisher.run(0.5, q=20, f=80)
+    assert publisher.usable() == [Q, F]
+
+
+def test_a_layer_silent_while_others_go_on_has_stopped() -> None:
+    publisher = Publisher()
+    publisher.run(3.0, q=20, f=80)
+    publisher.run(0.75, q=20)
+    assert publisher.usable() == [Q, F]
+    publisher.run(0.5, q=20)
+    assert publisher.usable() == [Q]
+    publisher.run(0.5, q=20, f=80)
+    assert publisher.usable() == [Q], "back, but not yet to be trusted"
+    publisher.run(1.0, q=20, f=80)
+    assert publisher.usable() == [Q, F]
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, 2.0])
+def test_a_still_screen_or_a_camera_switched_off_keeps_its_layers(rate: float) -> None:
+    publisher = Publisher()
+    publisher.run(3.0, q=20, h=40, f=80)
+    publisher.run(30.0, q=rate, h=rate, f=rate)
+    assert publisher.usable() == [Q, H, F]
+
+
+def test_the_bitrate_is_a_mean_over_two_seconds() -> None:
+    publisher = Publisher()
+    publisher.run(SWEEP_S, f=100)
+    assert publisher.flow.bitrate_bps(F) == 0
+    publisher.run(4.0, f=100)
+    assert publisher.flow.bitrate_bps(F) == 800_000
+    publisher.run(1.0, f=0)
+    assert publisher.flow.bitrate_bps(F) == 400_000
+    publisher.run(2.0, f=0)
+    assert publisher.flow.bitrate_bps(F) == 0
+
+
+def test_a_layer_with_a_new_ssrc_is_a_new_layer() -> None:
+    publisher = Publisher()
+    publisher.run(3.0, q=20, f=80)
+    publisher.ssrcs[F] = 999
+    publisher.packets[F] = 0
+    publisher.run(0.5, q=20, f=80)
+    assert publisher.flowing() == [Q, F] and publisher.usable() == [Q]
+    assert publisher.flow.bitrate_bps(F) <= 800_000

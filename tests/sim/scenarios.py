@@ -1,0 +1,228 @@
+"""What a subscriber's path may do, and what must come of it.
+
+Sizes: two cameras with layers of 0.16, 0.48 and 1.92 Mbit/s want 4.4 Mbit/s with their margin, so that all of a path
+would be of use; the usual path is 3 Mbit/s, 20 ms each way, and half a second of queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tests.sim.scenario import (
+    CAMERA_PACKETS,
+    SMALL_CAMERA_PACKETS,
+    THREE_MEGABIT,
+    Act,
+    Check,
+    Path,
+    Run,
+    Scenario,
+    Stage,
+    alive,
+    calm,
+    estimate_between,
+    limited_by,
+    never_falls,
+    queue_below,
+    shows,
+    sound_never_rests,
+)
+
+
+def down_and_up(sentence: str, delay_s: float = 0.01) -> Scenario:
+    return Scenario(
+        sentence,
+        conditions=replace(THREE_MEGABIT, delay_s=delay_s),
+        steps=(
+            Run(12),
+            Check("the estimate has found 3 Mbit/s", estimate_between(0.85, 1.05, last_s=7)),
+            Check("and leaves no standing queue", queue_below(0.15, last_s=7)),
+            Path("0.8 Mbit/s are left", {"rate_bps": 0.8e6}),
+            Run(0.5 + 2 * delay_s),
+            Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
+            Run(4.5 - 2 * delay_s),
+            Check("no queue is left but a key frame's", queue_below(0.3, last_s=1)),
+            Run(7),
+            Check(
+                "from 5 s on the estimate is where it should be", estimate_between(0.85, 1.05, last_s=7, but_for=0.05)
+            ),
+            Check("and says why", limited_by("bandwidth", 0, 1)),
+            Path("3 Mbit/s again", {"rate_bps": 3e6}),
+            Run(15),
+            Run(4),
+            Check("after 15 s the estimate is back", estimate_between(0.85, 1.05, last_s=4)),
+            Check("the queue stayed short on the way up", queue_below(0.25, last_s=19)),
+            Check("no picture has jumped", calm()),
+            Check("sound never paused", sound_never_rests(0.7)),
+        ),
+    )
+
+
+RANDOM_LOSS = Scenario(
+    "2 %, then 10 % of the packets are lost, whatever is sent",
+    steps=(
+        Path("2 % are lost", {"loss": 0.02}),
+        Run(12),
+        Check("2 % change nothing", estimate_between(0.85, 1.0, last_s=6)),
+        Path("10 % are lost", {"loss": 0.1}),
+        Run(18),
+        Check("10 % are not taken for congestion for long", estimate_between(0.7, 1.0, last_s=5)),
+        Check("every picture goes on", alive(1.0)),
+    ),
+)
+
+BURSTS = Scenario(
+    "losses come in bursts of five packets",
+    steps=(
+        Path("four bursts a second", {"burst_enters": 0.01, "burst_leaves": 0.2}),
+        Run(14),
+        Check("the estimate holds", estimate_between(0.7, 1.0, last_s=6)),
+        Check("every picture goes on", alive(1.0)),
+    ),
+)
+
+DOWNLOAD = Scenario(
+    "somebody downloads through the same bottleneck, and stops",
+    conditions=replace(THREE_MEGABIT, queue_s=0.2),
+    steps=(
+        Run(6),
+        Act("a download begins", Stage.compete),
+        Run(20),
+        Check("it is not starved", lambda stage: None if stage.competitor_bps(20) > 0.7e6 else "it is"),
+        Check("nor is the call", estimate_between(0.1, 1.0, last_s=15)),
+        Check("sound never paused", sound_never_rests(0.5)),
+        Act("it stops", Stage.stop_competing),
+        Run(15),
+        Check("all is as it was", estimate_between(0.85, 1.0, last_s=3)),
+    ),
+)
+
+JITTER = Scenario(
+    "packets are up to 30 ms late, on a path that carries everything",
+    conditions=replace(THREE_MEGABIT, rate_bps=12e6, jitter_s=0.03),
+    steps=(
+        Run(16),
+        Check("that is no congestion: everything is sent", limited_by("nothing", 2, 2)),
+        Check("nor was it ever taken for it", never_falls(0.9)),
+        Check("no picture has jumped", calm()),
+    ),
+)
+
+REORDERING = Scenario(
+    "one packet in twenty comes 5 to 15 ms late, behind others",
+    conditions=replace(THREE_MEGABIT, reordered=0.05),
+    steps=(Run(12), Check("that is no loss", estimate_between(0.8, 1.05, last_s=6))),
+)
+
+CROWD = Scenario(
+    "25 participants on 3 Mbit/s: everybody is seen, and the stage as well as it fits",
+    cameras=((1, 4, 12), *(SMALL_CAMERA_PACKETS,) * 24),
+    frame_rate=10.0,
+    steps=(
+        Act("the first is on stage", lambda stage: stage.show(("p00", 1280, 720), on_stage="p00", others=(320, 180))),
+        Run(7),
+        Check("all have their lowest layer, the stage the best that fits", shows(1, *(0,) * 24)),
+        Check("every picture goes on", alive(0.5, since_s=3.0)),
+        Check("within the path", queue_below(0.1, last_s=3)),
+    ),
+)
+
+LOST_LAYER = Scenario(
+    "a publisher loses its middle layer while it is being sent",
+    cameras=(CAMERA_PACKETS,),
+    conditions=replace(THREE_MEGABIT, rate_bps=1.2e6),
+    steps=(
+        Run(6),
+        Check("the middle layer is what fits", shows(1)),
+        Act("it stops", lambda stage: stage.send("p00", "h", False)),
+        Run(5),
+        Check("the lowest took its place", shows(0)),
+        Act("it comes back", lambda stage: stage.send("p00", "h", True)),
+        Run(6),
+        Check("and is sent again", shows(1)),
+        Check("the picture never stood still for long", alive(1.6)),
+    ),
+)
+
+THIN = Scenario(
+    "a path of 300 kbit/s, from the start",
+    cameras=(CAMERA_PACKETS,),
+    conditions=replace(THREE_MEGABIT, rate_bps=0.3e6),
+    steps=(
+        Run(12),
+        Check("the estimate is what there is", estimate_between(0.8, 1.1, last_s=5)),
+        Check("the queue has gone", queue_below(0.2, last_s=3)),
+        Check("the picture is small, and moves", shows(0)),
+        Check("sound never paused", sound_never_rests(0.7)),
+    ),
+)
+
+NO_ROOM_FOR_PICTURES = Scenario(
+    "80 kbit/s are left: pictures go, sound stays",
+    cameras=(CAMERA_PACKETS,),
+    steps=(
+        Run(4),
+        Path("80 kbit/s", {"rate_bps": 0.08e6}),
+        Run(10),
+        Check("no picture", shows(None)),
+        Check("because of bandwidth", limited_by("bandwidth", None)),
+        Check("sound goes on", sound_never_rests(0.4, last_s=3)),
+        Path("3 Mbit/s again", {"rate_bps": 3e6}),
+        Run(5),
+        Check("there is a picture again", lambda stage: "none" if None in stage.shown() else None),
+    ),
+)
+
+
+def trouble(sentence: str, begin: Callable[[Stage], None], least: float) -> Scenario:
+    """None of it is the path's doing. `least`: the share of it that the estimate keeps; a stall loses what it loses."""
+    return Scenario(
+        sentence,
+        cameras=(SMALL_CAMERA_PACKETS,),
+        conditions=replace(THREE_MEGABIT, rate_bps=0.5e6),
+        steps=(
+            Run(6),
+            Act("it begins", begin),
+            Run(8),
+            Check("the estimate is kept", estimate_between(least, 1.05, last_s=8)),
+            Check("the picture stands still no longer than what stops it", alive(1.2, since_s=6.0)),
+            Run(5),
+            Check("and it is what it was", estimate_between(0.65, 1.05, last_s=1)),
+        ),
+    )
+
+
+def busy_receiver(stage: Stage) -> None:
+    stage.trouble(8, stage.receiver.be_busy)
+
+
+def busy_server(stage: Stage) -> None:
+    stage.trouble(8, stage.call.be_busy)
+
+
+def late_reports(stage: Stage) -> None:
+    stage.trouble(8, lambda lasts_s: stage.receiver.up.stop(stage.call.now + 2 * lasts_s))
+
+
+def absent_path(stage: Stage) -> None:
+    stage.trouble(8, lambda lasts_s: stage.receiver.down.stop(stage.call.now + lasts_s))
+
+
+SCENARIOS = (
+    down_and_up("a link falls from 3 to 0.8 Mbit/s and comes back"),
+    down_and_up("the same over 300 ms of round trip", delay_s=0.15),
+    RANDOM_LOSS,
+    BURSTS,
+    DOWNLOAD,
+    JITTER,
+    REORDERING,
+    CROWD,
+    LOST_LAYER,
+    THIN,
+    NO_ROOM_FOR_PICTURES,
+    trouble("a receiver that is busy for up to 0.8 s, again and again", busy_receiver, 0.7),
+    trouble("a server that is", busy_server, 0.7),
+    trouble("reports that stop for up to 1.6 s and come at once", late_reports, 0.7),
+    trouble("a path that is away for up to 0.8 s", absent_path, 0.7),
+)
