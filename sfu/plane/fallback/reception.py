@@ -1,0 +1,63 @@
+"""What arrived on a layer's own SSRC, counted for receiver reports (RFC 3550 §6.4.1, appendix A.8).
+
+Packets that came back by RTX are not counted: a report tells the publisher what its network lost.
+"""
+
+from __future__ import annotations
+
+from sfu.core.types import Codec
+from sfu.plane.fallback.packets import MediaPacket
+from sfu.plane.interface import COUNTED_SPATIAL_LAYERS, COUNTED_TEMPORAL_LAYERS
+from sfu.wire.serial import is_newer
+
+# A longer stillness or jump of the timestamps says nothing about the network.
+_LONGEST_TRANSIT_CHANGE_S = 5.0
+
+
+class Reception:
+    __slots__ = ("_by_layer", "_previous", "bytes", "codec", "first", "highest", "jitter", "last_at", "packets")
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.bytes = 0
+        self.first: int | None = None
+        self.highest: int | None = None
+        self.jitter = 0.0  # RTP timestamp units
+        self.last_at = 0.0
+        self.codec: Codec | None = None  # of the last packet that carried anything
+        self._by_layer = [[0] * COUNTED_TEMPORAL_LAYERS for _ in range(COUNTED_SPATIAL_LAYERS)]
+        self._previous: tuple[int, float] | None = None  # (timestamp, arrival) of the newest frame's first packet
+
+    def count(self, number: int, timestamp: int, size_bytes: int, clock_rate: int, now: float) -> None:
+        """`number` is unwrapped; `size_bytes` is the payload."""
+        self.packets += 1
+        self.bytes += size_bytes
+        self.last_at = now
+        if self.first is None or number < self.first:
+            self.first = number
+        if self.highest is None or number > self.highest:
+            self.highest = number
+            self._observe(timestamp, clock_rate, now)
+
+    def count_layer(self, packet: MediaPacket) -> None:
+        """Once it is known what the packet carries."""
+        if packet.codec is not None:
+            self.codec = packet.codec
+        if packet.layering is not None:
+            spatial_id = min(packet.layering.spatial_id, COUNTED_SPATIAL_LAYERS - 1)
+            temporal_id = min(packet.layering.temporal_id, COUNTED_TEMPORAL_LAYERS - 1)
+            self._by_layer[spatial_id][temporal_id] += len(packet.payload)
+
+    def layer_bytes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(map(tuple, self._by_layer))
+
+    def _observe(self, timestamp: int, clock_rate: int, now: float) -> None:
+        # Only a frame's first packet: the others wait behind it at the sender, which is not the network's jitter.
+        if self._previous is not None:
+            before, arrived = self._previous
+            if not is_newer(timestamp, before, 32):
+                return
+            change = (now - arrived) * clock_rate - ((timestamp - before) & 0xFFFFFFFF)
+            if abs(change) < _LONGEST_TRANSIT_CHANGE_S * clock_rate:
+                self.jitter += (abs(change) - self.jitter) / 16
+        self._previous = (timestamp, now)

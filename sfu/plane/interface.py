@@ -1,0 +1,409 @@
+"""The plane's methods: what Python says to the per-packet engine, and what the engine says back.
+
+Both engines offer exactly this: the readable twin (`sfu/plane/fallback/`), which is the specification, and a
+compiled one. Python decides ("this Slot carries that Track, at this layer"); the plane repeats the decision
+for every packet. So nothing here is called per packet, except `on_datagrams`, which takes a whole batch.
+
+    datagrams ─► on_datagrams(batch, now) ─► datagrams to send     logic: no socket, no clock, `now` passed in
+                          │
+                          ├─► events (STUN, DTLS, RTCP, switches)   take_events(), or on_events once started
+                          └─► transport-cc feedback, matched        poll_feedback(now), for all Transports at once
+
+Two drivers, one logic: tests and the simulator call `on_datagrams`, `on_timeout` and `take_output` themselves; a
+server calls `start(loop, on_events)`, and from then on the plane reads and writes its own sockets, wakes itself and
+calls `on_events` on the loop's thread.
+
+Transports, Tracks and Slots are named by integers the caller chooses and never re-uses.
+Lifetimes: remove Slots and Tracks before their Transport; removing a Transport removes what still hangs on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
+
+from sfu.core.transport_feedback import FeedbackBatch
+from sfu.core.types import Codec, Kind, PayloadFormat
+from sfu.wire.extensions import ExtensionIds
+
+
+class Path(NamedTuple):
+    """Which of our sockets, and the remote address: a reply leaves from where its request came in."""
+
+    local: int  # index into Plane.addresses
+    host: str
+    port: int
+
+
+class Datagram(NamedTuple):
+    payload: bytes
+    path: Path
+
+
+class SinkFrame(NamedTuple):
+    """`frame` is as `sfu.wire.tap` describes."""
+
+    sink: int
+    frame: bytes
+
+
+# --- configuration -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneConfig:
+    """Limits of the plane, each with its reason."""
+
+    history_packets: int = 512  # per video layer: about 2 s at 2.5 Mbit/s; a NACK later than that helps nobody
+    sent_packets: int = 1024  # per Slot, to answer NACKs: a NACK names sequence numbers of the last second or two
+    srtp_window: int = 1024  # replay window: reordering beyond this is loss
+    batch_datagrams: int = 32  # per socket and wake-up: timers must run under a flood (libuv stops there too)
+    strangers_per_batch: int = 16  # datagrams from unknown addresses that go up in one batch: STUN first, rest dropped
+    paths_per_transport: int = 8  # validated addresses: Wi-Fi, mobile, IPv4, IPv6 and some stale ones
+    ssrcs_per_transport: int = 64  # 3 layers and their RTX for ten Tracks
+    arrivals_per_transport: int = 4096  # transport-cc numbers not yet taken: 20 times what one feedback covers
+    pending_events: int = 4096  # events not yet taken; strangers' are refused from half of it on
+    clock_tolerance_s: float = 5.0  # sender reports further from arrival times are disbelieved: no queue is so long
+    rtx_repeat_after_s: float = 0.1  # the same packet is not resent sooner: a NACK repeats about once per RTT
+    recovery_bps: int = 4_000_000  # RTX towards one Transport until `set_recovery_rate`: half of what a home line takes
+    report_patience_s: float = 0.25  # remotes' reports wait for company before Python is woken: nobody awaits an
+    # answer, and they say when they came. Python takes ten at once in half the time of ten one by one. Higher: later
+    # round-trip times
+    recovery_burst_s: float = 0.1  # at once, of that: 40 packets. Lower: repairs wait; higher: they fill a full queue
+    rtx_waiting: int = 256  # per Transport: what 0.6 s at that rate carry; more would only come when it is too late
+    rtx_wait_s: float = 0.5  # what waited longer is not sent: whoever still misses it has asked several times again
+    packets_in_flight: int = (
+        4096  # per Transport, until feedback: 2 s at 20 Mbit/s. Lower: a slow feedback finds nothing
+    )
+    groups_pending: int = 512  # per Transport, until polled: 2.5 s of one each 5 ms; the oldest go
+    socket_buffer_bytes: int = 4 << 20  # asked of the kernel: 208 kB, the default, holds 90 packets
+    sink_buffer_bytes: int = 4 << 20  # per local sink, asked of the kernel: 3 600 packets, 2 s of ten cameras
+    audio_kept_packets: int = 8  # per audio layer, to look back: 160 ms, a little more than is asked for
+    levels_per_track: int = 256  # audio levels not yet taken: 5 s of 20 ms packets; what comes then is not noted
+
+
+# --- what Python says ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Keys exported from DTLS (RFC 5764). `profile` is the OpenSSL name, e.g. `SRTP_AEAD_AES_128_GCM`;
+    each key is master key and salt in one."""
+
+    profile: str
+    receive_key: bytes = field(repr=False)
+    send_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSpec:
+    """One published source. `rids` from lowest to highest quality; empty: one layer without a rid.
+
+    The plane learns SSRC ↔ (mid, rid) from header extensions and keeps the table for as long as the Track lives:
+    browsers stop sending MID and RID once a receiver report names the SSRC.
+    """
+
+    mid: str
+    kind: Kind
+    formats: tuple[PayloadFormat, ...]
+    rids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSpec:
+    """A subscriber's receive position: one m-line with its SSRCs, which stay the same whatever it carries.
+
+    `payload_types` maps what a Track's packets may be to (media, RTX) payload types of the subscriber;
+    RTX `None`: the subscriber has no RTX for it. `first_sequence_number` is below 32768 (SRTP rollover ambiguity).
+    """
+
+    mid: str
+    kind: Kind
+    clock_rate: int
+    ssrc: int
+    rtx_ssrc: int | None
+    payload_types: Mapping[Codec, tuple[int, int | None]]
+    first_sequence_number: int
+    first_timestamp: int
+
+
+# --- what the plane says -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StunReceived:
+    payload: bytes
+    path: Path
+    transport: int | None  # who has validated this address, if anybody
+
+
+@dataclass(frozen=True, slots=True)
+class DtlsReceived:
+    payload: bytes
+    transport: int
+
+
+@dataclass(frozen=True, slots=True)
+class RtcpReceived:
+    payload: bytes  # decrypted, a whole compound packet
+    transport: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SsrcLearned:
+    """An SSRC was matched to a Track's layer, by its mid and rid extensions or because it was announced."""
+
+    track: int
+    layer: int
+    ssrc: int
+    rtx: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrameReceived:
+    track: int
+    layer: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapSeen:
+    """Unwrapped sequence numbers `first … last` of this layer were jumped over. Video only; at most
+    `history_packets` of them (a longer jump is a restart, not a loss)."""
+
+    track: int
+    layer: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The Slot carries this layer from now on; `timestamp` is the first RTP timestamp sent of it."""
+
+    slot: int
+    track: int
+    layer: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class SinkGone:
+    """Nobody reads this sink any more; told once. What it should get is dropped until `remove_sink`."""
+
+    sink: int
+
+
+Event = StunReceived | DtlsReceived | RtcpReceived | SsrcLearned | KeyFrameReceived | GapSeen | Switched | SinkGone
+
+
+COUNTED_SPATIAL_LAYERS = 3
+COUNTED_TEMPORAL_LAYERS = 4  # more than any encoder makes; what is above counts for the last
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReception:
+    """What arrived of one layer, for receiver reports (RFC 3550 §6.4.1) and to know which layers flow."""
+
+    layer: int
+    ssrc: int
+    rtx_ssrc: int | None
+    packets: int
+    bytes: int  # RTP payload
+    first_sequence_number: int  # unwrapped, as are all here
+    highest_sequence_number: int
+    jitter: float  # in RTP timestamp units
+    last_at_s: float
+    layer_bytes: tuple[tuple[int, ...], ...] = ()  # RTP payload by spatial, temporal id, of packets that say theirs
+    codec: Codec | None = None  # of the last packet with a payload that could be read
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTransmission:
+    """What left through one Slot, for sender reports. `timestamp_at_s` pairs an RTP timestamp of the outgoing
+    line with the server time of its capture; `None` before the first packet."""
+
+    track: int | None
+    layer: int | None  # being sent now; None: nothing yet
+    packets: int
+    octets: int
+    retransmitted: int
+    timestamp_at_s: tuple[int, float] | None
+
+
+@dataclass(slots=True)
+class Counters:
+    """Read without a lock at scrape time; only ever grow. `dropped` is keyed by DropReason."""
+
+    received_datagrams: int = 0
+    received_rtp: int = 0
+    received_rtcp: int = 0
+    received_stun: int = 0
+    received_dtls: int = 0
+    recovered: int = 0  # media packets that came back through a publisher's RTX
+    forwarded: int = 0
+    retransmitted: int = 0
+    probes: int = 0  # datagrams sent for `probe` alone, by RTX or padding
+    feedback_forgotten: int = 0  # groups and clusters that nobody polled in time
+    sent_datagrams: int = 0
+    sent_bytes: int = 0
+    sink_frames: int = 0  # handed to local sinks
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+# --- the methods ---------------------------------------------------------------------------------------------
+
+
+class Plane(Protocol):
+    name: str  # "fallback" or "compiled", reported at start-up
+    addresses: tuple[str, ...]  # local addresses, in the order of Path.local
+    port: int
+
+    @property
+    def counters(self) -> Counters: ...
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of its own thread since `start`. 0 without one: a plane on the event loop cannot be told from it."""
+
+    # Drivers
+    def start(self, loop: asyncio.AbstractEventLoop, on_events: Callable[[list[Event]], None]) -> None:
+        """Open the sockets (`addresses`, `port`; port 0 picks a free one, the same on all) and run."""
+
+    def close(self) -> None:
+        """Stop and close the sockets; idempotent."""
+
+    def on_datagrams(self, batch: Sequence[Datagram], now: float) -> list[Datagram]:
+        """Logic alone: a received batch in, the datagrams it causes out, in order."""
+
+    def take_events(self) -> list[Event]: ...
+
+    def take_output(self) -> list[Datagram]:
+        """Logic alone: what control methods (`send`, `send_rtcp`, `retransmit`, `probe`) caused, in order."""
+
+    def next_timeout(self) -> float | None:
+        """Logic alone: when `on_timeout` has something to send; `None` while nothing waits."""
+
+    def on_timeout(self, now: float) -> list[Datagram]:
+        """Logic alone: what was due by now, RTX that waited and probes, in order."""
+
+    def take_sink_output(self) -> list[SinkFrame]:
+        """Logic alone: what is for local sinks, in order."""
+
+    # Transports
+    def add_transport(self, transport: int) -> None: ...
+
+    def bind(self, transport: int, path: Path) -> None:
+        """The path has answered a connectivity check with valid integrity. If another Transport had it, that
+        one loses it. Beyond `paths_per_transport` the oldest that is not selected goes."""
+
+    def select(self, transport: int, path: Path) -> None:
+        """Send there from now on (USE-CANDIDATE, or the first valid check). The path must be bound."""
+
+    def set_keys(self, transport: int, keys: SrtpKeys) -> None:
+        """Once per DTLS session. From here on only the plane uses these keys."""
+
+    def set_extensions(self, transport: int, receive: ExtensionIds, send: ExtensionIds) -> None:
+        """How this remote numbers header extensions, in either direction."""
+
+    def remove_transport(self, transport: int) -> None: ...
+
+    def send(self, path: Path, payload: bytes) -> None:
+        """STUN answers and the like: as it is."""
+
+    def send_dtls(self, transport: int, payload: bytes) -> None:
+        """To the selected path; dropped and counted while there is none."""
+
+    def send_rtcp(self, transport: int, compound: bytes, now: float) -> None:
+        """Protect and send; dropped and counted without keys."""
+
+    def set_recovery_rate(self, transport: int, rate_bps: float) -> None:
+        """What RTX may take on the way to this remote, from now on. Raises ValueError unless it is positive."""
+
+    def probe(self, transport: int, rate_bps: float, packets: int, cluster: int, now: float) -> bool:
+        """Send so many datagrams at this rate beside the media, the first one now: recent packets once more by RTX,
+        then padding. How they fared comes under the name `cluster` in `FeedbackBatch.clusters`. A cluster that still
+        runs ends here. False, and nothing happens, if the remote cannot take them or would not report on them: not
+        connected, no Slot with RTX, no transport-cc. Raises ValueError unless rate and number are positive."""
+
+    def poll_feedback(self, now: float) -> FeedbackBatch:
+        """What remotes have reported since the last call, of all Transports (see `sfu/core/transport_feedback.py`)."""
+
+    # Publishing
+    def add_track(self, track: int, transport: int, spec: TrackSpec) -> None: ...
+
+    def announce_ssrc(self, track: int, layer: int, ssrc: int, rtx: bool) -> None:
+        """An SSRC known from signaling, before its first packet."""
+
+    def set_clock(self, track: int, layer: int, rtp_timestamp: int, at_s: float) -> None:
+        """A sender report mapped to the server's clock: this timestamp was captured at `at_s`."""
+
+    def remove_track(self, track: int) -> None: ...
+
+    def reception(self, track: int) -> list[LayerReception]:
+        """Layers of which anything has arrived."""
+
+    def missing(self, track: int, layer: int, sequence_numbers: Sequence[int]) -> list[int]:
+        """Those of these (unwrapped) that have still not arrived and would still be of use."""
+
+    def take_arrivals(self, transport: int) -> list[tuple[int, float]]:
+        """Unwrapped transport-cc sequence numbers and arrival times since the last call, sorted by number."""
+
+    def poll_levels(self) -> NDArray[Any]:
+        """Rows of `sfu.core.audio_levels.LEVEL` since the last call."""
+
+    # Subscribing
+    def add_slot(self, slot: int, transport: int, spec: SlotSpec) -> None: ...
+
+    def set_payload_types(self, slot: int, payload_types: Mapping[Codec, tuple[int, int | None]]) -> None:
+        """In place of those in its `SlotSpec`, from the next packet on. A codec that is not among them is not sent any
+        more, by RTX neither; SSRCs and numbers go on, so that no key sees one of them twice."""
+
+    def set_route(self, slot: int, track: int | None) -> None:
+        """What the Slot carries; `None` clears it. SSRC and sequence numbers go on. Starts without a layer."""
+
+    def set_layer(
+        self,
+        slot: int,
+        layer: int | None,
+        max_temporal_id: int | None = None,
+        max_spatial_id: int | None = None,
+        *,
+        look_back: tuple[float, float] | None = None,
+    ) -> None:
+        """The layer to send, from its next key frame on (audio: at once); until then the current one goes on.
+        `None` pauses. Of a layer that has layers within (SVC), `max_temporal_id` and `max_spatial_id` drop what is
+        above them; lowered, they work from the next picture on, raised from where nothing is missing: of
+        temporal layers that comes by itself, of spatial ones it is mostly a key frame, which the caller asks for.
+
+        `look_back`, for sound: (since, now). What has arrived since then is sent at once, with the timestamps that it
+        would have had, so that who begins to be heard loses no syllable. Not if the Slot has sent anything since."""
+
+    def remove_slot(self, slot: int) -> None: ...
+
+    def retransmit(self, slot: int, sequence_numbers: Sequence[int], now: float) -> int:
+        """Answer a NACK (16 bit numbers as the subscriber knows them) by RTX. Returns how many were taken: sent, or
+        waiting for the Transport's recovery rate."""
+
+    def transmission(self, slot: int) -> SlotTransmission: ...
+
+    # Local sinks
+    def add_sink(self, sink: int, address: str) -> None:
+        """A reader with frames of its own: the path of its bound Unix datagram socket, or an abstract name after an
+        `@`. Raises OSError when nobody is there. Logic alone looks for nobody."""
+
+    def set_tap(self, sink: int, track: int, layers: Collection[int]) -> None:
+        """These layers of the Track go to the sink from now on; none: nothing of it."""
+
+    def remove_sink(self, sink: int) -> None: ...
+
+    # For people: what is known of one of them, as JSON could say it
+    def describe_transport(self, transport: int) -> dict[str, object]: ...
+
+    def describe_track(self, track: int) -> dict[str, object]: ...
+
+    def describe_slot(self, slot: int) -> dict[str, object]: ...
