@@ -1,0 +1,162 @@
+"""One Transport as the Worker sees it: who is at the other end, what it publishes and receives, and its RTCP.
+
+every 100 ms     arrivals ─► ArrivalFeedback ─► transport-cc        while it publishes
+every second     Tracks' receptions, Slots' transmissions ─► SR, RR, SDES
+RTCP in          reports ─► PublisherClock, RoundTrip      NACK, PLI, FIR ─► Subscriber
+"""
+
+from __future__ import annotations
+
+from sfu.context import Context, next_round
+from sfu.core.feedback import ArrivalFeedback
+from sfu.core.reports import ReportSchedule, RoundTrip, compounds, round_trip_s
+from sfu.core.timeline import PublisherClock
+from sfu.plane.interface import RtcpReceived
+from sfu.publishing import PublishedTrack
+from sfu.subscribing import Subscriber
+from sfu.wire import rtcp, twcc
+from sfu.wire.feedback import FullIntraRequest, Nack, PictureLossIndication, ReceiverEstimate
+from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
+
+
+class Endpoint:
+    """`ssrc` is what our own RTCP on this Transport is sent under where it speaks of no Slot."""
+
+    def __init__(self, context: Context, number: int, id: str, room: str, participant: str) -> None:
+        self.number = number
+        self.id = id
+        self.room = room
+        self.participant = participant
+        self.ssrc = context.random.randrange(1, 1 << 32)
+        self.is_connected = False
+        self.tracks: dict[str, PublishedTrack] = {}
+        self.subscriber = Subscriber(context, self)
+        self._context = context
+        self._cname = f"{context.random.randrange(1 << 48):012x}"  # RFC 7022: random, tells nothing
+        self._sources: dict[int, tuple[PublishedTrack, int]] = {}  # SSRC -> Track and layer
+        self._numbers_arrivals = False  # transport-cc was negotiated for what it sends
+        self._clock = PublisherClock()
+        self._feedback = ArrivalFeedback(context.config.feedback_interval_s)
+        self._reports = ReportSchedule(
+            context.random.random, context.config.report_interval_s, context.config.report_round_s
+        )
+        self._round_trip = RoundTrip()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self
+
+    @property
+    def rtt_s(self) -> float | None:
+        return self._round_trip.rtt_s
+
+    def on_negotiated(self, has_transport_cc: bool, now: float) -> None:
+        self._numbers_arrivals = has_transport_cc
+        if self._sources:
+            self._set_feedback(now)
+
+    def on_connected(self) -> None:
+        self.is_connected = True
+        self.subscriber.reallocate_soon()
+
+    def on_ssrc(self, track: PublishedTrack, layer: int, ssrc: int, now: float) -> None:
+        known = track.layers.get(layer)
+        if known is not None and known.ssrc != ssrc:
+            self._sources.pop(known.ssrc, None)
+            self._clock.forget_layer(track.number, layer)
+        self._sources[ssrc] = track, layer
+        track.on_ssrc(layer, ssrc, now)
+        self._reports.start(now)
+        self._set_feedback(now)
+
+    def on_sending(self, now: float) -> None:
+        """A Slot has begun to send something else: its receiver wants to know when that was captured."""
+        self._reports.hasten(now)
+        self._touch()
+
+    def forget_track(self, track: PublishedTrack) -> None:
+        del self.tracks[track.id]
+        for layer, published in track.layers.items():
+            self._sources.pop(published.ssrc, None)
+            self._clock.forget_layer(track.number, layer)
+        if not self._sources:
+            self._feedback.stop()
+        self._touch()
+
+    def on_rtcp(self, event: RtcpReceived, now: float) -> None:
+        parsed = rtcp.parse(event.payload)
+        self._context.counters.rtcp_malformed += parsed.malformed
+        for packet in parsed.packets:
+            if isinstance(packet, SenderReport):
+                self._on_sender_report(packet, event.at_s)
+                self._on_report_blocks(packet.blocks, event.at_s)
+            elif isinstance(packet, ReceiverReport):
+                self._on_report_blocks(packet.blocks, event.at_s)
+            elif isinstance(packet, Nack):
+                self.subscriber.on_nack(packet.media_ssrc, packet.sequence_numbers, now)
+            elif isinstance(packet, PictureLossIndication):
+                self.subscriber.on_picture_lost(packet.media_ssrc, now)
+            elif isinstance(packet, ReceiverEstimate):
+                self.subscriber.on_receiver_estimate(packet.bitrate_bps, now)
+            elif isinstance(packet, FullIntraRequest):
+                for ssrc, _ in packet.entries:
+                    self.subscriber.on_picture_lost(ssrc, now)
+
+    def on_timeout(self, now: float) -> None:
+        feedback_at = self._feedback.next_timeout()
+        if feedback_at is not None and feedback_at <= now:
+            self._send_feedback(now)
+        if self._reports.on_timeout(now):
+            self._send_reports(now)
+        self._touch()
+
+    def close(self) -> None:
+        self._context.deadlines.set(self, None)
+        self.subscriber.close()
+
+    def _set_feedback(self, now: float) -> None:
+        if self._numbers_arrivals:
+            self._feedback.start(now)
+        else:
+            self._feedback.stop()
+        self._touch()
+
+    def _on_sender_report(self, report: SenderReport, at_s: float) -> None:
+        source = self._sources.get(report.ssrc)
+        if source is None:
+            return
+        track, layer = source
+        track.layers[layer].report.on_sender_report(report.ntp_time, at_s)
+        for reading in self._clock.on_sender_report(
+            track.number, layer, track.clock_rate, report.ntp_time, report.rtp_timestamp, at_s
+        ):
+            self._context.plane.set_clock(reading.track, reading.layer, reading.rtp_timestamp, reading.at_s)
+
+    def _on_report_blocks(self, blocks: tuple[ReportBlock, ...], at_s: float) -> None:
+        ntp_now = self._context.clock.ntp(at_s)
+        for block in blocks:
+            if block.ssrc in self.subscriber.slots_by_ssrc:
+                rtt_s = round_trip_s(block, ntp_now)
+                if rtt_s is not None:
+                    self._round_trip.on_sample(rtt_s)
+
+    def _send_feedback(self, now: float) -> None:
+        arrivals = self._context.plane.take_arrivals(self.number)
+        # Senders ignore feedback about an SSRC that is not theirs (libwebrtc does), though it covers all of them.
+        media_ssrc = next(iter(self._sources), 0)
+        for report in self._feedback.on_timeout(arrivals, now):
+            packet = twcc.build(self.ssrc, media_ssrc, report.feedback_count, report.arrivals, report.first)
+            self._context.plane.send_rtcp(self.number, packet, now)
+            self._context.counters.transport_feedback_sent += 1
+
+    def _send_reports(self, now: float) -> None:
+        if not self.is_connected:
+            return
+        blocks = [block for track in self.tracks.values() for block in track.report_blocks(now)]
+        for compound in compounds(self.subscriber.sender_reports(now), blocks, self.ssrc, self._cname):
+            self._context.plane.send_rtcp(self.number, compound, now)
+
+    def _touch(self) -> None:
+        deadlines = (self._feedback.next_timeout(), self._reports.next_timeout())
+        at = min((at for at in deadlines if at is not None), default=None)
+        self._context.deadlines.set(self, None if at is None else next_round(self._context.config.round_s, at))

@@ -1,0 +1,379 @@
+"""The receiving side of one Transport: its Slots, the Subscriptions in them, and which layer each gets.
+
+what changed ─► reallocate_soon ─► what is shown (sfu/core/layout.py) ─► allocate (sfu/core/allocation.py)
+             ─► differences ─► plane.set_layer, key-frame wish
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING
+
+from sfu.budget import Budget
+from sfu.context import Context, next_round
+from sfu.control import LayerChanged, SubscriptionExplanation, SubscriptionStatistics
+from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, spent_bps
+from sfu.core.allowance import Allowance
+from sfu.core.errors import Refused
+from sfu.core.ladder import Rung
+from sfu.core.layout import Layout, Picture, Rank, Wish, wishes
+from sfu.core.reports import SlotReport, sender_report
+from sfu.core.types import Codec, Kind
+from sfu.core.upstream import needed_layer
+from sfu.plane.interface import SlotSpec
+from sfu.wire.rtcp import SenderReport
+
+if TYPE_CHECKING:
+    from sfu.endpoint import Endpoint
+    from sfu.publishing import PublishedTrack
+
+CLOCK_RATES: Mapping[Kind, int] = {"audio": 48_000, "video": 90_000}
+
+
+class Slot:
+    """A receive position: its SSRCs stay the same whatever it carries."""
+
+    def __init__(self, number: int, id: str, endpoint: Endpoint, spec: SlotSpec) -> None:
+        self.number = number
+        self.id = id
+        self.endpoint = endpoint
+        self.spec = spec
+        self.subscription: Subscription | None = None
+        self._packets_reported = [0, 0]  # at the last two reports
+
+    def takes(self, codec: Codec | None) -> bool:
+        """What is not known is let through: the plane knows each packet's."""
+        return codec is None or codec in self.spec.payload_types
+
+    def report(self, context: Context, now: float) -> SenderReport | None:
+        """`None` if nothing was sent since the last report but one (RFC 3550 §6.4: then it is no sender)."""
+        transmission = context.plane.transmission(self.number)
+        silent = transmission.packets == self._packets_reported[0]
+        self._packets_reported = [self._packets_reported[1], transmission.packets]
+        if silent:
+            return None
+        return sender_report(SlotReport(self.spec.ssrc, self.spec.clock_rate, transmission), context.clock, now)
+
+
+class Subscription:
+    """One Track on its way through one Slot."""
+
+    def __init__(
+        self,
+        context: Context,
+        number: int,
+        id: str,
+        slot: Slot,
+        track: PublishedTrack,
+        max_layer: int | None,
+        now: float,
+    ) -> None:
+        self.number = number
+        self.id = id
+        self.slot = slot
+        self.track = track
+        self.max_layer = max_layer
+        self.current_layer: int | None = None
+        self._limits: tuple[int | None, int | None] = (None, max_layer)
+        self.needed_layer = needed_layer(track.layer_count, track.pixels, *self._limits)  # whatever it gets
+        self._share = Share(None, LimitedBy.NOT_SENT)
+        self._since = now
+        self._wished_pixels: int | None = None
+        self._stepped_at = -inf  # when bandwidth, or its return, last gave it another layer
+        self._context = context
+        self._sent_before = context.plane.transmission(slot.number)
+        self._key_frames = Allowance(
+            context.config.key_frames_per_subscriber_s, context.config.key_frames_per_subscriber_burst
+        )
+
+    @property
+    def is_video(self) -> bool:
+        return self.track.spec.kind == "video"
+
+    @property
+    def subscriber(self) -> Subscriber:
+        return self.slot.endpoint.subscriber
+
+    @property
+    def rung(self) -> Rung | None:
+        """What the plane was told."""
+        return self._share.rung
+
+    @property
+    def wanted_layer(self) -> int | None:
+        return None if self.rung is None else self.rung.layer
+
+    @property
+    def awaited_layer(self) -> int | None:
+        """The video layer whose next key frame this waits for."""
+        if self.track.spec.kind == "audio" or self.wanted_layer == self.current_layer:
+            return None
+        return self.wanted_layer
+
+    def picture(self) -> Picture:
+        return Picture(self.number, self.track.id, self.track.endpoint.participant, self.track.is_screen)
+
+    def demand(self, wish: Wish | None, now: float, *, audible: bool = True) -> Demand:
+        """`wish`: of the subscriber's layout, for video."""
+        track = self.track
+        rungs = track.rungs_for(self.slot, now)
+        pixels = None if wish is None else wish.pixels
+        if pixels != self._wished_pixels:
+            self._wished_pixels = pixels
+            self._stepped_at = -inf  # what is shown larger now need not wait for anything
+        if wish is not None:  # decodable or not: of a Track that nobody lets be sent, no other codec would be seen
+            self._set_needed((pixels, self.max_layer), now)
+        return Demand(
+            subscription=self.number,
+            kind=track.spec.kind,
+            layer_count=track.layer_count,
+            rungs=rungs or (),
+            rank=Rank.GRID if wish is None else wish.rank,
+            pixels=pixels,
+            frame_rate=None if wish is None else wish.frame_rate,
+            beyond_last_n=wish is not None and wish.beyond_last_n,
+            audible=audible,
+            muted=track.muted,
+            decodable=rungs is not None,
+            max_layer=self.max_layer,
+            held=self.rung,
+            may_rise=now - self._stepped_at >= self._context.config.step_up_after_s,
+        )
+
+    def apply(self, share: Share, now: float) -> None:
+        before, was_limited_by = self.rung, self._share.limited_by
+        if share.limited_by is not was_limited_by or (share.rung is None) != (before is None):
+            self._since = now
+        self._share = share
+        if share.rung is None:
+            if before is not None:
+                self.current_layer = None
+                self._context.plane.set_layer(self.slot.number, None)
+            return
+        if share.rung.is_as(before):
+            return
+        self._since = now
+        if before is not None and LimitedBy.BANDWIDTH in (was_limited_by, share.limited_by):
+            self._stepped_at = now
+        begins = before is None and not self.is_video
+        look_back = (now - self._context.config.look_back_s, now) if begins else None
+        self._context.plane.set_layer(self.slot.number, share.rung.layer, share.rung.temporal_id, look_back=look_back)
+        if self.awaited_layer is not None:
+            self.track.on_wish(self.awaited_layer, now)
+
+    def on_switched(self, layer: int, timestamp: int) -> None:
+        self.current_layer = layer
+        self._context.notify(LayerChanged(subscription=self.id, layer=layer, timestamp=timestamp))
+
+    def on_layer_restarted(self, layer: int) -> None:
+        """It comes under a new SSRC, from a new encoder: what was sent of it cannot be continued."""
+        if self.current_layer == layer:
+            self.current_layer = None
+
+    def on_picture_lost(self, now: float) -> None:
+        """The subscriber cannot decode. What is asked for already costs nothing more; a new key frame does."""
+        self._context.counters.key_frame_wishes += 1
+        layer = self.wanted_layer if self.current_layer is None else self.current_layer
+        if layer is None or self.track.is_wished(layer):
+            return
+        if self._key_frames.take(1, now):
+            self.track.on_wish(layer, now)
+        else:
+            self._context.counters.key_frame_wishes_refused += 1
+
+    def explain(self, now: float) -> SubscriptionExplanation:
+        share = self._share
+        awaits = self.awaited_layer is not None and share.limited_by is not LimitedBy.NOT_SENT
+        return SubscriptionExplanation(
+            subscription=self.id,
+            track=self.track.id,
+            reason="key_frame" if awaits else share.limited_by.value,
+            since_s=now - self._since,
+            layer=self.current_layer,
+            wanted_layer=self.wanted_layer,
+            ideal_layer=None if share.ideal is None else share.ideal.layer,
+            frame_rate=None if share.rung is None or share.rung.temporal_id is None else share.rung.frame_rate,
+            bitrate_bps=0 if share.rung is None else share.rung.bitrate_bps,
+            missing_bps=share.missing_bps,
+            tile_pixels=self._wished_pixels,
+        )
+
+    def _set_needed(self, limits: tuple[int | None, int | None], now: float) -> None:
+        """Pixels and layer, at most."""
+        if limits != self._limits:
+            self._limits = limits
+            self.needed_layer = needed_layer(self.track.layer_count, self.track.pixels, *limits)
+            self.track.on_needed(now)
+
+    def statistics(self) -> SubscriptionStatistics:
+        sent, before = self._context.plane.transmission(self.slot.number), self._sent_before
+        return SubscriptionStatistics(
+            subscription=self.id,
+            track=self.track.id,
+            layer=self.current_layer,
+            wanted_layer=self.wanted_layer,
+            reason=self._share.limited_by.value,
+            packets=sent.packets - before.packets,
+            octets=sent.octets - before.octets,
+            retransmitted=sent.retransmitted - before.retransmitted,
+        )
+
+
+class Subscriber:
+    """What one Transport receives."""
+
+    def __init__(self, context: Context, endpoint: Endpoint) -> None:
+        self.slots: dict[str, Slot] = {}
+        self.slots_by_ssrc: dict[int, Slot] = {}
+        self._context = context
+        self.endpoint = endpoint
+        self._ssrcs_ever: set[int] = set()
+        self._slots_ever = 0
+        self._layout = Layout()
+        self._looks_at_rest = 0
+        self.budget = Budget(context, endpoint.number)
+
+    def subscriptions(self) -> list[Subscription]:
+        return [slot.subscription for slot in self.slots.values() if slot.subscription is not None]
+
+    def add_slot(
+        self, number: int, id: str, mid: str, kind: Kind, payload_types: Mapping[Codec, tuple[int, int | None]]
+    ) -> Slot:
+        """Raises Refused."""
+        config = self._context.config
+        if len(self.slots) >= config.slots_per_transport or self._slots_ever >= config.slots_ever_per_transport:
+            raise Refused("limit", "this Transport has as many Slots as it may")
+        if any(slot.spec.mid == mid for slot in self.slots.values()):
+            raise Refused("duplicate_mid", f"a Slot with mid {mid!r} exists")
+        has_rtx = any(rtx is not None for _, rtx in payload_types.values())
+        spec = SlotSpec(
+            mid=mid,
+            kind=kind,
+            clock_rate=CLOCK_RATES[kind],
+            ssrc=self._new_ssrc(),
+            rtx_ssrc=self._new_ssrc() if has_rtx else None,
+            payload_types=dict(payload_types),
+            # In the lower half: a receiver that misses the first packets must not take 65535 -> 0 for a rollover.
+            first_sequence_number=self._context.random.randrange(1, 1 << 15),
+            first_timestamp=self._context.random.randrange(1 << 32),
+        )
+        self._context.plane.add_slot(number, self.endpoint.number, spec)
+        slot = self.slots[id] = self.slots_by_ssrc[spec.ssrc] = Slot(number, id, self.endpoint, spec)
+        self._slots_ever += 1
+        return slot
+
+    def configure_slot(self, slot: Slot, payload_types: Mapping[Codec, tuple[int, int | None]]) -> None:
+        slot.spec = replace(slot.spec, payload_types=dict(payload_types))
+        self._context.plane.set_payload_types(slot.number, payload_types)
+        self.reallocate_soon()
+
+    def forget_slot(self, slot: Slot) -> None:
+        del self.slots[slot.id]
+        del self.slots_by_ssrc[slot.spec.ssrc]
+
+    def reallocate_soon(self) -> None:
+        """Within this turn of the Worker."""
+        self._looks_at_rest = 0
+        self._context.deadlines.set(self, -inf)
+
+    def on_timeout(self, now: float) -> None:
+        subscriptions = {subscription.number: subscription for subscription in self.subscriptions()}
+        if self.endpoint.is_connected:
+            shares = allocate(self.budget.bps(now), self._demands(now))
+            self.budget.on_allocation(shares, now)
+        else:
+            # Not before: the key frame that is asked for now would be sent to nobody.
+            shares = dict.fromkeys(subscriptions, Share(None, LimitedBy.NOT_CONNECTED))
+        is_at_rest = self._is_at_rest(shares, now)
+        for number, share in shares.items():
+            subscriptions[number].apply(share, now)
+        self._looks_at_rest = self._looks_at_rest + 1 if is_at_rest else 0
+        if subscriptions:
+            config = self._context.config
+            rests = self._looks_at_rest > config.allocation_looks_until_rest
+            at = next_round(config.allocation_rest_s if rests else config.allocation_interval_s, now)
+            self._context.deadlines.set(self, at)
+
+    def _is_at_rest(self, shares: Allocation, now: float) -> bool:
+        """Nothing changes or is missing, and there is twice as much as is spent: bitrates drift, but not so far."""
+        for subscription in self.subscriptions():
+            share, held = shares[subscription.number], subscription.rung
+            if share.missing_bps or (share.rung is None) != (held is None) or share.limited_by is LimitedBy.LAST_N:
+                return False  # whom the last N are depends on who speaks
+            if share.rung is not None and not share.rung.is_as(held):
+                return False
+        return 2 * spent_bps(shares) <= self.budget.bps(now)
+
+    def set_layout(self, layout: Layout, now: float) -> None:
+        self._layout = layout
+        self.budget.max_bps = layout.max_bps
+        self.reallocate_soon()
+
+    def on_audible_changed(self, subscription: Subscription, now: float) -> None:
+        """Sound costs too little to ask what else there is."""
+        if self.endpoint.is_connected:
+            audible = subscription.number not in self._unheard()
+            subscription.apply(
+                allocate(0, (subscription.demand(None, now, audible=audible),))[subscription.number], now
+            )
+
+    def _unheard(self) -> set[int]:
+        """Subscriptions to those who are too quiet, unless they are on stage here, or there are not so many."""
+        subscriptions = self.subscriptions()
+        sounds = [subscription for subscription in subscriptions if not subscription.is_video]
+        if len(sounds) <= self._context.config.loudest:
+            return set()
+        tiles = self._layout.tiles or {}
+        stage = {
+            subscription.track.endpoint.participant
+            for subscription in subscriptions
+            if (tile := tiles.get(subscription.track.id)) is not None and tile.on_stage
+        }
+        return {s.number for s in sounds if s.track.is_quiet and s.track.endpoint.participant not in stage}
+
+    def _demands(self, now: float) -> list[Demand]:
+        """By priority."""
+        subscriptions = self.subscriptions()
+        videos = {subscription.number: subscription for subscription in subscriptions if subscription.is_video}
+        pictures = [video.picture() for video in videos.values()]
+        recent = self._context.recent_speakers.get(self.endpoint.room, ())
+        unheard = self._unheard()
+        sounds = [
+            sound.demand(None, now, audible=sound.number not in unheard)
+            for sound in subscriptions
+            if not sound.is_video
+        ]
+        return sounds + [videos[wish.subscription].demand(wish, now) for wish in wishes(self._layout, pictures, recent)]
+
+    def on_nack(self, media_ssrc: int, sequence_numbers: tuple[int, ...], now: float) -> None:
+        slot = self.slots_by_ssrc.get(media_ssrc)
+        if slot is None:
+            return
+        self._context.counters.nacks_received += len(sequence_numbers)
+        self._context.plane.retransmit(slot.number, sequence_numbers, now)
+
+    def on_receiver_estimate(self, bitrate_bps: int, now: float) -> None:
+        if self.budget.on_receiver_estimate(bitrate_bps, now):
+            self.reallocate_soon()
+
+    def on_picture_lost(self, media_ssrc: int, now: float) -> None:
+        slot = self.slots_by_ssrc.get(media_ssrc)
+        if slot is not None and slot.subscription is not None:
+            slot.subscription.on_picture_lost(now)
+
+    def sender_reports(self, now: float) -> list[SenderReport]:
+        reports = (slot.report(self._context, now) for slot in self.slots.values())
+        return [report for report in reports if report is not None]
+
+    def close(self) -> None:
+        self._context.deadlines.set(self, None)
+
+    def _new_ssrc(self) -> int:
+        """Never one that this Transport has had: under the same key, its packets would share nonces with new ones."""
+        while True:
+            ssrc = self._context.random.randrange(1, 1 << 32)
+            if ssrc not in self._ssrcs_ever and ssrc != self.endpoint.ssrc:
+                self._ssrcs_ever.add(ssrc)
+                return ssrc

@@ -1,0 +1,44 @@
+"""What may be spent on one subscriber."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfu.config import WorkerConfig
+from sfu.core.estimation.rates import START_BPS
+from tests.sim.actors import Publisher, Subscriber
+from tests.sim.call import PATIENT, Call
+
+
+@pytest.mark.parametrize(
+    ("least_bps", "most_bps", "asked_bps", "spent_bps"),
+    [
+        pytest.param(0, 8_000_000, None, int(START_BPS), id="what the path is estimated to carry"),
+        pytest.param(5_000_000, 8_000_000, None, 5_000_000, id="in any case so much"),
+        pytest.param(5_000_000, 2_000_000, None, 2_000_000, id="but no more than anybody gets"),
+        pytest.param(5_000_000, 8_000_000, 300_000, 300_000, id="nor than was asked for"),
+    ],
+)
+def test_the_least_of_what_there_is(least_bps: int, most_bps: int, asked_bps: int | None, spent_bps: int) -> None:
+    call = Call(config=WorkerConfig(least_budget_bps=least_bps, budget_bps=most_bps, transport=PATIENT))
+    Subscriber(call, "bob")
+    endpoint = call.router.registry.endpoints["bob"]
+    call.router.registry.estimating.start(endpoint, call.now)
+    endpoint.subscriber.budget.max_bps = asked_bps
+    assert endpoint.subscriber.budget.bps(call.now) == spent_bps
+
+
+def test_who_negotiated_reports_and_sends_none_is_sent_what_everybody_gets() -> None:
+    call = Call()
+    publisher, silent = Publisher(call, "ann"), Subscriber(call, "bob")
+    silent.subscribe(publisher.video)
+    call.router.registry.estimating.start(call.router.registry.endpoints["bob"], call.now)
+    budget = call.router.registry.endpoints["bob"].subscriber.budget
+    call.run(5.0)
+    assert budget.bps(call.now) == int(START_BPS), "nothing is sent yet"
+    publisher.start()
+    call.run(1.0)
+    assert budget.bps(call.now) == int(START_BPS)
+    call.run(3.0)
+    assert budget.estimate is None
+    assert budget.bps(call.now) == WorkerConfig().budget_bps

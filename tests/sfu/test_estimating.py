@@ -1,0 +1,66 @@
+"""What may be spent on one subscriber: REMB, bounds, and that a bug does not end the ticks."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfu.config import WorkerConfig
+from sfu.control import Explain, Explanation, SetLayout
+from sfu.wire.feedback import ReceiverEstimate
+from tests.sim.actors import Publisher, Subscriber
+from tests.sim.call import Call, Remote
+from tests.sim.receiver import Receiver
+
+
+def explained(call: Call, who: Remote) -> Explanation:
+    reply = call.tell(Explain, transport=who.name)
+    assert isinstance(reply, Explanation)
+    return reply
+
+
+def test_a_receiver_without_transport_cc_is_believed_its_remb_while_it_is_fresh() -> None:
+    call = Call()
+    publisher, subscriber = Publisher(call, "ann"), Subscriber(call, "bob")
+    subscriber.subscribe(publisher.video)
+    publisher.start()
+    call.run(3.0)
+    before = explained(call, subscriber)
+    assert (before.estimate_bps, before.budget_bps) == (None, WorkerConfig().budget_bps)
+    subscriber.send_rtcp(ReceiverEstimate(1, 400_000, (2,)).pack())
+    call.run(1.0)
+    told = explained(call, subscriber)
+    assert told.budget_bps == pytest.approx(400_000, rel=0.001)
+    assert [(row.layer, row.reason) for row in told.subscriptions] == [(0, "bandwidth")]
+    call.run(WorkerConfig().receiver_estimate_lasts_s)
+    assert explained(call, subscriber).budget_bps == WorkerConfig().budget_bps
+
+
+def test_an_estimate_of_our_own_counts_and_not_remb_and_never_more_than_was_asked_for() -> None:
+    call = Call()
+    publisher, receiver = Publisher(call, "ann"), Receiver(call, "bob")
+    receiver.subscribe(publisher.video)
+    publisher.start()
+    receiver.start()
+    receiver.send_rtcp(ReceiverEstimate(1, 100_000, (2,)).pack())
+    call.run(2.0)
+    told = explained(call, receiver)
+    assert told.estimate_bps is not None and told.budget_bps == told.estimate_bps > 900_000
+    call.tell(SetLayout, transport="bob", max_bps=250_000)
+    call.run(0.1)
+    assert explained(call, receiver).budget_bps == 250_000
+
+
+def test_a_bug_in_one_tick_does_not_end_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call()
+    publisher, receiver = Publisher(call, "ann"), Receiver(call, "bob")
+    receiver.subscribe(publisher.video)
+    publisher.start()
+    receiver.start()
+    call.run(1.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(call.router.context.estimator, "take_changed", lambda: 1 / 0)
+        call.run(0.06)
+    assert call.router.counters.internal_errors > 0
+    reported_at = call.router.context.estimator._reported_at.max()
+    call.run(0.5)
+    assert call.router.context.estimator._reported_at.max() > reported_at
