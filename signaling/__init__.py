@@ -1,0 +1,1 @@
+"""The public face: WebSocket sessions, negotiation, rooms, tokens, pages and the `sfu` command."""

@@ -1,0 +1,92 @@
+"""Who asks: an app backend with an API key, or somebody whose token lets him administer one room."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sfu.wire.addresses import plain
+from signaling.auth import Grant, verify
+from signaling.errors import ProtocolError, Refused
+from signaling.public_keys import PublicKey
+from signaling.rate import Rate
+from signaling.values import is_loopback
+
+# Wrong credentials from one address. A backend with a wrong key asks again and again; a guesser does not get far with
+# secrets of 32 bytes anyway. On loopback stands a proxy for many, or the owner.
+FAILURES_PER_S: Final = 0.2
+FAILURES_BURST: Final = 20
+# Addresses that are remembered for it; beyond it the one that failed first is forgotten.
+MAX_ADDRESSES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`id` names whom rates and Idempotency-Keys belong to. `room`: the only one that he may administer; None: all."""
+
+    id: str
+    room: str | None = None
+
+
+NOBODY: Final = Caller("nobody")
+
+
+class Doorkeeper:
+    """`keys`: secrets by id, which open the API, and public ones, which only verify tokens. `check_welcome` raises
+    Refused for a token that is good by itself but was revoked, or whose owner is banned."""
+
+    def __init__(self, keys: Mapping[str, str | PublicKey], check_welcome: Callable[[Grant, float], None]) -> None:
+        self._keys = keys
+        self._check_welcome = check_welcome
+        self._failures: dict[str, Rate] = {}
+
+    def admit(self, authorization: str, room: str | None, address: str, now: float) -> Caller:
+        """`room`: which is asked about; None: the server as a whole. Raises ProtocolError and Refused."""
+        scheme, _, credentials = authorization.partition(" ")
+        credentials = credentials.strip()
+        if scheme.lower() != "bearer" or not credentials:
+            raise ProtocolError("token_missing", "send `Authorization: Bearer ID:SECRET`")
+        failures = self._failures.get(address)
+        if failures is not None and failures.credit(now) < 1:
+            raise Refused("rate", "too many wrong credentials from this address")
+        try:
+            if ":" in credentials:
+                return self._check_key(credentials)
+            return self._check_token(credentials, room, now)
+        except ProtocolError:
+            self._count_failure(address, now)
+            raise
+
+    def _check_key(self, credentials: str) -> Caller:
+        key_id, _, secret = credentials.partition(":")
+        key = self._keys.get(key_id)
+        known = key if isinstance(key, str) else None
+        # The comparison takes as long for a key that is not there, so that ids cannot be found by the clock.
+        same = hmac.compare_digest(secret.encode(errors="replace"), (known or "-" * len(secret)).encode())
+        if known is None or not same:
+            raise ProtocolError("key_invalid", "there is no such API key, or its secret is another")
+        return Caller(f"key:{key_id}")
+
+    def _check_token(self, token: str, room: str | None, now: float) -> Caller:
+        if room is None:
+            raise Refused("not_granted", "this asks for an API key: a token is for one room")
+        grant = verify(token, self._keys, room, time.time())
+        try:
+            self._check_welcome(grant, now)
+        except Refused as error:
+            raise ProtocolError("token_revoked", error.reason) from error
+        if not grant.grants.administer:
+            raise Refused("not_granted", "the token does not permit to administer")
+        return Caller(f"token:{room}:{grant.identity}", room)
+
+    def _count_failure(self, address: str, now: float) -> None:
+        if is_loopback(plain(address)):
+            return
+        if address not in self._failures:
+            if len(self._failures) >= MAX_ADDRESSES:
+                del self._failures[next(iter(self._failures))]
+            self._failures[address] = Rate(FAILURES_PER_S, FAILURES_BURST, now)
+        self._failures[address].allows(now)

@@ -1,0 +1,77 @@
+"""The API as a whole: all operations, their routes, and the document that describes them."""
+
+from __future__ import annotations
+
+import json
+
+from aiohttp import web
+
+from sfu import __version__
+from signaling.api.access import Doorkeeper
+from signaling.api.bans import Bans
+from signaling.api.dispatch import Dispatch
+from signaling.api.events import Events
+from signaling.api.keys import Keys
+from signaling.api.messages import Messages
+from signaling.api.nodes import Nodes
+from signaling.api.observing import Observer
+from signaling.api.openapi import document
+from signaling.api.operations import Operation
+from signaling.api.participants import Participants
+from signaling.api.rooms import Rooms
+from signaling.api.tokens import Tokens
+from signaling.api.tracks import Tracks
+from signaling.api.webhooks import Webhooks
+from signaling.config import ServerConfig
+from signaling.draining import Draining
+from signaling.keyring import Keyring
+from signaling.store import Store
+from signaling.switchboard import Switchboard
+from signaling.webhooks.dispatcher import Dispatcher
+from signaling.workers import Workers
+
+
+class Api:
+    """`operations` are all there are, in the order in which the document shows them."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        switchboard: Switchboard,
+        workers: Workers,
+        draining: Draining,
+        store: Store,
+        keys: Keyring,
+        webhooks: Dispatcher,
+    ) -> None:
+        observer = Observer(switchboard, workers)
+        self._events = Events(observer, store)
+        self.operations: tuple[Operation, ...] = (
+            *Rooms(observer).operations(),
+            *Tokens(keys, observer).operations(),
+            *Participants(observer).operations(),
+            *Tracks(observer).operations(),
+            *Bans(observer).operations(),
+            *Messages(observer).operations(),
+            *self._events.operations(),
+            *Webhooks(observer, webhooks, store).operations(),
+            *Keys(observer, keys).operations(),
+            *Nodes(observer, workers, draining).operations(),
+        )
+        self._dispatch = Dispatch(
+            self.operations, Doorkeeper(keys, switchboard.directory.check_welcome), dev=config.dev
+        )
+        self._document = json.dumps(document(self.operations, __version__)).encode()
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        self._dispatch.add_routes(router)
+        router.add_get("/v1/openapi.json", self._describe)
+
+    def close(self) -> None:
+        """What goes on by itself ends."""
+        self._events.close()
+
+    async def _describe(self, request: web.Request) -> web.Response:
+        # For pages of any origin: tools that show it or generate from it load it so, and nothing in it is secret.
+        headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
+        return web.Response(body=self._document, content_type="application/json", headers=headers)

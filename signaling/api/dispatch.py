@@ -1,0 +1,183 @@
+"""HTTP around the operations: credentials, rates, bodies, repeated requests, and how answers and errors look.
+
+    request ─► who asks ─► rate ─► names, query, body as their types ─► Idempotency-Key ─► Operation.run ─► response
+
+Whatever fails on the way is a problem (RFC 9457) with a code of `problems.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from signaling.api.access import NOBODY, Caller, Doorkeeper
+from signaling.api.bodies import decode, read_body
+from signaling.api.idempotency import Idempotency, Kept, Ticket
+from signaling.api.operations import Answer, Asked, Operation
+from signaling.api.parameters import IDEMPOTENCY_KEY_PATTERN, check_path
+from signaling.api.problems import Problem, status_of
+from signaling.api.rates import RateExceeded, Rates
+from signaling.errors import ProtocolError, Refused
+from signaling.responses import request_id
+from signaling.visitors import why_not_this_machine
+
+logger = logging.getLogger(__name__)
+
+_CHALLENGES: Final = {
+    "token_missing": 'Bearer realm="sfu"',
+    "key_invalid": 'Bearer realm="sfu", error="invalid_token"',
+    "token_invalid": 'Bearer realm="sfu", error="invalid_token"',
+    "token_expired": 'Bearer realm="sfu", error="invalid_token"',
+    "token_revoked": 'Bearer realm="sfu", error="invalid_token"',
+    "token_wrong_room": 'Bearer realm="sfu", error="insufficient_scope"',
+    "not_granted": 'Bearer realm="sfu", error="insufficient_scope"',
+}
+# When to try again what does not say so itself: long enough for somebody to leave, or a Worker to be back.
+RETRY_AFTER_S: Final = 5
+_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Dispatch:
+    """Routes for `operations`. `dev`: only this machine may ask."""
+
+    def __init__(self, operations: Sequence[Operation], doorkeeper: Doorkeeper, *, dev: bool) -> None:
+        self._operations = operations
+        self._dev = dev
+        self._doorkeeper = doorkeeper
+        self._rates = Rates()
+        self._idempotency = Idempotency()
+        self._loop = asyncio.get_running_loop()
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        for operation in self._operations:
+            router.add_route(operation.method, operation.address, partial(self._respond, operation))
+
+    async def _respond(self, operation: Operation, request: web.Request) -> web.StreamResponse:
+        now = self._loop.time()
+        headers = {"Cache-Control": "no-store"}
+        try:
+            caller = self._admit(operation, request, now)
+            headers |= self._rates.count(caller.id, now)
+            response = await self._carry_out(operation, request, caller, headers)
+        except (ProtocolError, Refused) as error:
+            response = _problem(request, error, headers)
+        if operation.method in _CHANGES:
+            logger.info("%s %s %s: %d", request_id(request), request.method, request.rel_url.path, response.status)
+        return response
+
+    def _admit(self, operation: Operation, request: web.Request, now: float) -> Caller:
+        if operation.access == "nobody":
+            return NOBODY
+        # The key is well known then; a page whose name was rebound to this machine could use it, too.
+        if self._dev and (reason := why_not_this_machine(request.remote or "", request.headers)) is not None:
+            raise Refused("not_granted", f"development mode is for this machine only: {reason}")
+        room = request.match_info.get("room") if operation.access == "room" else None
+        address = request.remote or ""
+        return self._doorkeeper.admit(request.headers.get("Authorization", ""), room, address, now)
+
+    async def _carry_out(
+        self, operation: Operation, request: web.Request, caller: Caller, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        path = dict(request.match_info)
+        check_path(path)
+        query = None if operation.query is None else _read_query(request, operation.query)
+        body, content = None, b""
+        if operation.body is not None:
+            if request.content_type != "application/json":
+                raise ProtocolError("media_type", "send application/json")
+            content = await read_body(request)
+            body = decode(content, operation.body)
+        asked = Asked(caller, path, query, body, request.headers.get("If-Match"), request)
+        if operation.stream is not None:
+            return await operation.stream(asked, headers)
+        if operation.method == "POST" and (key := request.headers.get("Idempotency-Key")) is not None:
+            kept = await self._once(operation, asked, key, content)
+        else:
+            kept = _encode(operation, await operation.run(asked))
+        return web.Response(status=kept.status, body=kept.body or None, headers=kept.headers | headers)
+
+    async def _once(self, operation: Operation, asked: Asked, key: str, content: bytes) -> Kept:
+        """Carried out, unless it has been, or is being."""
+        if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, key):
+            raise ProtocolError("invalid", "Idempotency-Key: 1 … 128 printable ASCII characters")
+        about = f"{asked.request.method} {asked.request.raw_path}\n".encode()
+        fingerprint = blake2b(about + content, digest_size=16).digest()
+        while True:
+            found = self._idempotency.ask(asked.caller.id, key, fingerprint, self._loop.time())
+            if isinstance(found, Kept):
+                return Kept(found.status, found.headers | {"Idempotency-Replayed": "true"}, found.body)
+            ticket, first = found
+            if first:
+                return await self._carry_out_first(operation, asked, ticket)
+            answered: asyncio.Future[Kept | None] = self._loop.create_future()
+            ticket.waiting.append(partial(_settle, answered))
+            await answered  # and look again: it is kept now, or was abandoned, and it is this one's turn
+
+    async def _carry_out_first(self, operation: Operation, asked: Asked, ticket: Ticket) -> Kept:
+        try:
+            kept = _encode(operation, await operation.run(asked))
+        except BaseException:
+            self._idempotency.abandon(ticket)
+            raise
+        self._idempotency.settle(ticket, kept, self._loop.time())
+        return kept
+
+
+def _settle(answered: asyncio.Future[Kept | None], kept: Kept | None) -> None:
+    if not answered.done():
+        answered.set_result(kept)
+
+
+def _read_query(request: web.Request, expected: type[Struct]) -> Any:
+    """Raises ProtocolError. A name that comes twice would mean one thing to us and another to whoever wrote it."""
+    query = request.query
+    if len(query) > len(set(query)):
+        raise ProtocolError("invalid", "a name stands in the query twice")
+    try:
+        return msgspec.convert(dict(query), expected, strict=False)
+    except msgspec.ValidationError as error:
+        raise ProtocolError("invalid", f"query: {error}") from error
+
+
+def _encode(operation: Operation, answer: Answer) -> Kept:
+    headers = {}
+    if answer.version is not None:
+        headers["ETag"] = f'"{answer.version}"'
+    if answer.location is not None:
+        headers["Location"] = answer.location
+    if answer.value is None:
+        return Kept(204, headers, b"")
+    headers["Content-Type"] = "application/json"
+    return Kept(answer.status or operation.success, headers, msgspec.json.encode(answer.value))
+
+
+def _problem(request: web.Request, error: ProtocolError | Refused, headers: Mapping[str, str]) -> web.Response:
+    status = status_of(error.code)
+    headers = dict(headers)
+    if error.code in _CHALLENGES:
+        headers["WWW-Authenticate"] = _CHALLENGES[error.code]
+    if isinstance(error, RateExceeded):
+        headers |= error.headers
+    elif status in (429, 503):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    body = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=error.code,
+        detail=error.reason,
+        request_id=request_id(request),
+    )
+    return web.Response(
+        status=status, body=msgspec.json.encode(body), content_type="application/problem+json", headers=headers
+    )

@@ -1,0 +1,231 @@
+"""The OpenAPI 3.1 document, made from the table of operations and the types that validate. Pure.
+
+JSON Schema comes from msgspec, in the dialect that OpenAPI 3.1 uses (2020-12), so document and validation are one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from signaling.api.operations import Operation
+from signaling.api.parameters import IDEMPOTENCY_KEY_PATTERN, PATH
+from signaling.api.problems import ALWAYS, PROBLEMS, WITH_BODY, WITH_CREDENTIALS, WITH_IDEMPOTENCY, Problem
+
+_DESCRIPTION: Final = """\
+Manage rooms and the people in them, from an app backend.
+
+**Credentials.** `Authorization: Bearer ID:SECRET` with an API key of the server, or a token with `administer`,
+which is for its one room. Keys are those the server was given (`--keys`), and those made here.
+
+**Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problems. `code` is stable; `detail` is for people.
+`request_id` is also the header `X-Request-Id` of every response, and stands in the server's log.
+
+**Repeating.** A `GET`, `PUT`, `PATCH` or `DELETE` may be repeated as it is. Give a `POST` an `Idempotency-Key` (any
+string of yours, a UUID say): repeated with the same key and body within a day it has no further effect, and is answered
+what the first was, also while that is under way.
+
+**Versions.** What can be changed has an `ETag`. With `If-Match` a change is made only if nobody else made one since;
+otherwise the answer is 412.
+
+**Pages.** Lists take `limit` and `cursor`; `next_cursor` is null on the last page.
+
+**Rates.** `RateLimit-Limit`, `-Remaining` and `-Reset` (seconds) are on every response that knows who asks; 429 says
+when to try again.
+"""
+
+_TAGS: Final = {
+    "rooms": "Where people meet. A room is made by this API, or by the first one who joins with a token that may.",
+    "tokens": "What lets somebody join one room, and says what he may do there.",
+    "participants": "Who is in a room.",
+    "tracks": "What a participant publishes: camera, microphone, screen, and its sound.",
+    "subscriptions": "What a participant receives, and why in this quality.",
+    "messages": "From the backend to people in a room.",
+    "events": "What happened, in order, as it happens or afterwards.",
+    "webhooks": "Events, sent to your backend.",
+    "bans": "Who may not come back.",
+    "keys": "API keys, beside those of the configuration.",
+    "nodes": "The machines that serve.",
+    "whip and whep": "Publishing and watching with tools that speak WHIP (RFC 9725) and WHEP.",
+    "health": "For balancers and Prometheus.",
+}
+
+_COMMON_HEADERS: Final = {
+    "X-Request-Id": {"description": "Which request it was.", "schema": {"type": "string"}},
+    "RateLimit-Limit": {"description": "Requests at once.", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "So many are left.", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "Seconds until all are.", "schema": {"type": "integer"}},
+}
+_REF: Final = "#/components/schemas/{name}"
+
+
+def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
+    """Everything that is served, as an OpenAPI 3.1 document."""
+    types = _types(operations)
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    by_type = dict(zip(types, schemas, strict=True))
+    used = {operation.tag for operation in operations}
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        paths.setdefault(operation.address, {})[operation.method.lower()] = _operation(operation, by_type, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "sfu", "version": version, "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items() if name in used],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "ID:SECRET of an API key."},
+                "administrator": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token with `administer`, for its room.",
+                },
+            },
+            "schemas": {name: _without_tag(schema) for name, schema in components.items()},
+        },
+    }
+
+
+def _types(operations: Sequence[Operation]) -> list[Any]:
+    found: dict[Any, None] = {Problem: None}
+    for operation in operations:
+        for one in (operation.query, operation.body, operation.answer):
+            if one is not None:
+                found[one] = None
+    return list(found)
+
+
+def _operation(operation: Operation, types: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": _parameters(operation, components),
+        "responses": _responses(operation, types),
+        "security": {"key": [{"key": []}], "room": [{"key": []}, {"administrator": []}], "nobody": []}[
+            operation.access
+        ],
+    }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.body is not None:
+        content: dict[str, Any] = {"schema": types[operation.body]}
+        if operation.example.body is not None:
+            content["example"] = operation.example.body
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.takes:
+        described["requestBody"] = {"required": True, "content": {operation.takes: {"schema": {"type": "string"}}}}
+    return described
+
+
+def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name in operation.names:
+        parameter = PATH[name]
+        example = operation.example.path.get(name, parameter.example)
+        found.append(
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": parameter.description,
+                "schema": parameter.schema,
+                "example": example,
+            }
+        )
+    if operation.query is not None:
+        schema = components[operation.query.__name__]
+        for name, field in schema["properties"].items():
+            described: dict[str, Any] = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+            if "description" in field:
+                described["description"] = field["description"]
+            described["schema"] = _as_text(field)
+            if name in operation.example.query:
+                described["example"] = operation.example.query[name]
+            found.append(described)
+    if operation.method == "POST":
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "Makes repeating safe: see above.",
+                "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY_PATTERN}$"},
+            }
+        )
+    if operation.changes:
+        text = "The ETag it must still have, or `*`. Without it, the change is made whatever it is."
+        found.append({"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}})
+    return found
+
+
+def _as_text(field: dict[str, Any]) -> dict[str, Any]:
+    """Of a query parameter: it is left out rather than null."""
+    kept = {name: value for name, value in field.items() if name != "description"}
+    if "anyOf" in kept:
+        (one,) = [choice for choice in kept.pop("anyOf") if choice != {"type": "null"}]
+        kept.pop("default", None)
+        kept |= one
+    return kept
+
+
+def _responses(operation: Operation, types: dict[Any, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": HTTPStatus(operation.success).phrase}
+    headers = (
+        dict(_COMMON_HEADERS) if operation.access != "nobody" else {"X-Request-Id": _COMMON_HEADERS["X-Request-Id"]}
+    )
+    if operation.changes or operation.versioned:
+        headers["ETag"] = {"description": "Its version.", "schema": {"type": "string"}}
+    success["headers"] = headers
+    if operation.answer is not None:
+        content: dict[str, Any] = {"schema": types[operation.answer]}
+        if operation.example.answer is not None:
+            content["example"] = operation.example.answer
+        success["content"] = {"application/json": content}
+    elif operation.gives:
+        success["content"] = {operation.gives: {"schema": {"type": "string"}}}
+    responses = {str(operation.success): success}
+    for status, codes in _problems_by_status(operation).items():
+        lines = [f"`{code}`: {PROBLEMS[code][1]}" for code in codes]
+        responses[str(status)] = {
+            "description": "\n\n".join(lines),
+            "headers": {"X-Request-Id": _COMMON_HEADERS["X-Request-Id"]},
+            "content": {"application/problem+json": {"schema": types[Problem]}},
+        }
+    for status, text in operation.also.items():
+        responses[str(status)] = success | {"description": text}
+    return dict(sorted(responses.items()))
+
+
+def _problems_by_status(operation: Operation) -> dict[int, list[str]]:
+    codes = {*ALWAYS, *operation.problems}
+    if operation.access != "nobody":
+        codes |= {*WITH_CREDENTIALS, "not_granted"}
+    if operation.access == "room" and "room" in operation.names:
+        codes |= {"token_wrong_room"}
+    codes |= {PATH[name].code for name in operation.names}
+    if operation.body is not None or operation.takes:
+        codes |= set(WITH_BODY)
+    if operation.method == "POST":
+        codes |= set(WITH_IDEMPOTENCY)
+    if operation.changes:
+        codes.add("version_mismatch")
+    grouped: dict[int, list[str]] = {}
+    for code in PROBLEMS:
+        if code in codes:
+            grouped.setdefault(PROBLEMS[code][0], []).append(code)
+    return grouped
+
+
+def _without_tag(schema: dict[str, Any]) -> dict[str, Any]:
+    """Class names are not titles, and docstrings of ours are one paragraph."""
+    kept = {name: value for name, value in schema.items() if name != "title"}
+    if "description" in kept:
+        kept["description"] = re.sub(r"\s*\n\s*", " ", kept["description"])
+    return kept

@@ -1,0 +1,92 @@
+"""Signaling's numbers for Prometheus, and all of them as text, read at scrape time. Workers': see `sfu/metrics.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from signaling.loop_lag import Histogram
+from signaling.seat import SignalingCounters
+
+
+def exposition(signaling: SignalingCollector, workers: Iterable[Metric]) -> bytes:
+    """What a scrape is answered: of this process (`process_…`: CPU, memory, descriptors), of signaling, of Workers."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(signaling)
+    registry.register(_Read(workers))
+    return generate_latest(registry)
+
+
+class _Read(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+class SignalingCollector(Collector):
+    """`lag`: of the event loop. `joins`: from an open WebSocket to the answer to `join`. `attempts` to deliver to
+    webhooks by what came of them, and how many deliveries are `pending`."""
+
+    def __init__(
+        self,
+        read: Callable[[], SignalingCounters],
+        lag: Histogram,
+        joins: Histogram,
+        attempts: Mapping[str, int],
+        pending: Callable[[], int],
+    ) -> None:
+        self._read = read
+        self._lag = lag
+        self._joins = joins
+        self._attempts = attempts
+        self._pending = pending
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        counters = self._read()
+        yield GaugeMetricFamily("sfu_signaling_rooms", "rooms, the just emptied included", value=counters.rooms)
+        yield GaugeMetricFamily("sfu_signaling_participants", "who is in a room", value=counters.participants)
+        yield GaugeMetricFamily(
+            "sfu_signaling_sessions", "open WebSockets, and who may come back", value=counters.sessions
+        )
+        yield CounterMetricFamily(
+            "sfu_signaling_resumed_sessions", "sessions that went on with another WebSocket", value=counters.resumed
+        )
+        closed = CounterMetricFamily(
+            "sfu_signaling_closed_sessions", "sessions that ended, by code of PROTOCOL.md", labels=["code"]
+        )
+        for code, number in counters.closed.items():
+            closed.add_metric([code], number)
+        yield closed
+        yield from self._webhooks()
+        yield self._lag.family(
+            "sfu_event_loop_lag_seconds", "how late signaling's event loop is, looked at ten times a second"
+        )
+        yield self._joins.family(
+            "sfu_join_seconds", "from the WebSocket to the answer to join, the client's part included"
+        )
+
+    def _webhooks(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "sfu_webhook_pending_deliveries", "events on their way to a webhook", value=self._pending()
+        )
+        attempts = CounterMetricFamily(
+            "sfu_webhook_attempts",
+            "requests to webhooks; failed: tried again later, dead: not any more",
+            labels=["outcome"],
+        )
+        for outcome, number in self._attempts.items():
+            attempts.add_metric([outcome], number)
+        yield attempts

@@ -1,0 +1,267 @@
+"""All recordings: begun, paused, stopped, made into files, deleted; what each came to, also after a restart. A shell.
+
+    REST ─► start, pause, stop … ─┬► a session in the switchboard (session.py) ─► Worker, recorder
+                                  └► store and events, in one transaction of the turn
+    session closes ─► Make ─► Made ─► ready
+
+What happens by itself is kept in the order in which it happened, also when the store cannot write for a while.
+
+One that ran when the server was killed is not gone on with: its people come back as new Transports. Its journal is
+made into files all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from recorder import control
+from recorder.control import AnyWord, Made, Make
+from signaling import events
+from signaling.errors import Refused
+from signaling.limits import WorkerLimits
+from signaling.names import Names
+from signaling.recordings.kept import KeptRecordings
+from signaling.recordings.options import RecordedFile, RecordingOptions
+from signaling.recordings.recorder import Recorder
+from signaling.recordings.session import RecordingSession
+from signaling.records import StoredRecording
+from signaling.rooms import RoomDirectory
+from signaling.switchboard import Switchboard
+
+logger = logging.getLogger(__name__)
+
+RUNNING: Final = frozenset({"recording", "paused"})
+# Names of directories on the disk, and of nothing else ever: 80 bits.
+ID_BYTES: Final = 10
+# When the store cannot write: it is tried again so often.
+RETRY_S: Final = 1.0
+
+
+class Recordings:
+    """`directory`: where all of them lie, each in a directory of its name. None: nothing is recorded here."""
+
+    def __init__(
+        self, directory: Path | None, switchboard: Switchboard, kept: KeptRecordings, limits: WorkerLimits
+    ) -> None:
+        self._directory = directory
+        self._switchboard = switchboard
+        self._recordings = kept.by_id
+        self._sessions: dict[str, tuple[int, RecordingSession]] = {}  # with their numbers in the switchboard
+        self._recorder = Recorder(self._on_word, self._on_recorder_lost, limits)
+        self._changes: asyncio.Queue[tuple[type[events.RecordingEvent], StoredRecording]] = asyncio.Queue()
+        self._keeping: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Goes on with what the store has."""
+        self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        for one in list(self._recordings.values()):
+            if one.state in RUNNING:
+                self._change_soon(one, events.RecordingStopped, state="finishing", reason="server_restart")
+            if self._recordings[one.id].state == "finishing" and self._directory is not None:
+                self._make(one)
+
+    async def close(self) -> None:
+        """What runs ends as it is, and is made into files by the next server. Idempotent."""
+        await self._recorder.close()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+
+    @property
+    def recorder_pid(self) -> int | None:
+        """While there is one."""
+        return self._recorder.pid
+
+    # --- for those who manage them ---
+
+    async def start(self, room: str, options: RecordingOptions) -> StoredRecording:
+        """Raises Refused: `recording_disabled`, `room_not_found` or `end_to_end_encrypted`."""
+        if self._directory is None:
+            raise Refused("recording_disabled", "the server has no directory for recordings (--recordings)")
+        id = f"REC_{secrets.token_hex(ID_BYTES)}"
+        directory = self._directory / id
+
+        def begin(rooms: RoomDirectory, now: float) -> tuple[StoredRecording, int]:
+            view = rooms.room(room)
+            if view.settings.end_to_end_encrypted:
+                raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
+            stored = StoredRecording(
+                id=id, room_id=view.id, room=room, state="recording", options=options, started_at=time.time()
+            )
+
+            def onlook(names: Names) -> RecordingSession:
+                observed = rooms.observe(names.session, room)
+                return RecordingSession(id, room, str(directory), options, observed, names, now)
+
+            number, session = self._switchboard.seat(onlook, self._recorder.tell, partial(self._on_closed, id))
+            self._recordings[id] = stored
+            self._sessions[id] = number, session
+            rooms.change_recording(events.RecordingStarted, stored)
+            return stored, number
+
+        stored, number = await self._switchboard.perform(begin)
+        self._switchboard.feed(number, methodcaller("start"))
+        return stored
+
+    async def pause(self, id: str) -> StoredRecording:
+        """Raises Refused: `recording_not_found` or `recording_ended`. Nothing happens if it is paused already."""
+        one = self._running(id)
+        if one.state == "paused":
+            return one
+        self._feed(id, methodcaller("pause"))
+        return await self._change(one, events.RecordingPaused, state="paused")
+
+    async def resume(self, id: str) -> StoredRecording:
+        """Raises Refused: `recording_not_found` or `recording_ended`. Nothing happens if it is not paused."""
+        one = self._running(id)
+        if one.state != "paused":
+            return one
+        self._feed(id, methodcaller("resume"))
+        return await self._change(one, events.RecordingResumed, state="recording")
+
+    async def stop(self, id: str) -> StoredRecording:
+        """Nothing happens if it has ended. Raises Refused: `recording_not_found`."""
+        one = self.recording(id)
+        if one.state in RUNNING and id in self._sessions:
+            self._feed(id, methodcaller("stop", "stopped", time.monotonic()))
+            one = await self._change(one, events.RecordingStopped, state="finishing", reason="stopped")
+        return one
+
+    async def delete(self, id: str) -> None:
+        """Its files, too. Raises Refused: `recording_not_found` or `recording_running`."""
+        one = self.recording(id)
+        if one.state in RUNNING or one.state == "finishing":
+            raise Refused("recording_running", "stop it first, and wait until its files are made")
+        del self._recordings[id]
+        await self._switchboard.perform(lambda rooms, now: rooms.drop_recording(id))
+        if self._directory is not None:
+            await asyncio.to_thread(shutil.rmtree, self.path(id), ignore_errors=True)
+
+    def recording(self, id: str) -> StoredRecording:
+        """Raises Refused: `recording_not_found`."""
+        one = self._recordings.get(id)
+        if one is None:
+            raise Refused("recording_not_found", f"there is no recording {id[:64]}")
+        return self._with_figures(one)
+
+    def of_room(self, room: str | None) -> list[StoredRecording]:
+        """The oldest first."""
+        return [self._with_figures(one) for one in self._recordings.values() if room in (None, one.room)]
+
+    def path(self, id: str) -> Path:
+        assert self._directory is not None
+        return self._directory / id
+
+    # --- what comes of them ---
+
+    def _on_closed(self, id: str, ws_code: int, reason: str) -> None:
+        """The session has ended, in whatever way; its journal is whole, or as it is."""
+        _, session = self._sessions.pop(id)
+        one = replace(self._recordings[id], bytes=session.figures.bytes)
+        if reason == "server_shutdown":
+            return  # goes on in the next server
+        if not session.begun:
+            self._change_soon(one, events.RecordingFailed, state="failed", reason=reason)
+        elif one.state in RUNNING:
+            self._change_soon(one, events.RecordingStopped, state="finishing", reason=reason)
+            self._make(one)
+        else:  # stopped, and told so
+            self._recordings[id] = one
+            self._make(one)
+
+    def _make(self, one: StoredRecording) -> None:
+        order = Make(
+            recording=one.id, directory=str(self.path(one.id)), mode=one.options.mode, container=one.options.container
+        )
+        self._recorder.tell(order)
+
+    def _on_word(self, word: AnyWord) -> None:
+        assert not isinstance(word, control.Pong)
+        if word.recording in self._sessions:
+            self._feed(word.recording, methodcaller("on_word", word, time.monotonic()))
+            return
+        one = self._recordings.get(word.recording)
+        if one is None:
+            return
+        if isinstance(word, Made):
+            files = tuple(
+                RecordedFile(
+                    path=file.path,
+                    participant=file.participant,
+                    size_bytes=file.size_bytes,
+                    duration_s=file.duration_s,
+                    error=file.error,
+                )
+                for file in word.files
+            )
+            self._change_soon(one, events.RecordingReady, state="ready", duration_s=word.duration_s, files=files)
+        elif isinstance(word, control.Failed):
+            self._change_soon(one, events.RecordingFailed, state="failed", reason=word.reason)
+
+    def _on_recorder_lost(self) -> None:
+        for id in list(self._sessions):
+            self._feed(id, methodcaller("on_recorder_lost", time.monotonic()))
+        for one in list(self._recordings.values()):
+            if one.state == "finishing" and one.id not in self._sessions:
+                self._make(one)
+
+    # --- the rest ---
+
+    def _running(self, id: str) -> StoredRecording:
+        one = self.recording(id)
+        if id not in self._sessions:
+            raise Refused("recording_ended", "it does not run any more")
+        return one
+
+    def _feed(self, id: str, feed: Callable[[Any], None]) -> None:
+        number, _ = self._sessions[id]
+        self._switchboard.feed(number, feed)
+
+    def _with_figures(self, one: StoredRecording) -> StoredRecording:
+        if one.id not in self._sessions:
+            return one
+        _, session = self._sessions[one.id]
+        last = session.figures.last
+        return replace(one, bytes=session.figures.bytes, failure=last.failure if last is not None else "")
+
+    async def _change(
+        self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any
+    ) -> StoredRecording:
+        """Kept, and told, before it returns."""
+        changed = self._recordings[one.id] = self._changed(one, changes)
+        await self._switchboard.perform(partial(_record, event, changed))
+        return changed
+
+    def _change_soon(self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any) -> None:
+        changed = self._recordings[one.id] = self._changed(one, changes)
+        self._changes.put_nowait((event, changed))
+
+    async def _keep(self) -> None:
+        while True:
+            change = await self._changes.get()
+            while True:
+                try:
+                    await self._switchboard.perform(partial(_record, *change))
+                    break
+                except Refused:  # the store cannot write
+                    await asyncio.sleep(RETRY_S)
+
+    def _changed(self, one: StoredRecording, changes: dict[str, Any]) -> StoredRecording:
+        if changes["state"] in ("finishing", "failed") and one.ended_at is None:
+            changes["ended_at"] = time.time()
+        return replace(one, **changes)
+
+
+def _record(event: type[events.RecordingEvent], stored: StoredRecording, rooms: RoomDirectory, now: float) -> None:
+    rooms.change_recording(event, stored)

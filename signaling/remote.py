@@ -1,0 +1,87 @@
+"""`sfu rooms` and `sfu participants`: what a running server says, and what it is told, over its REST API."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from signaling import config
+from signaling.config import ConfigError
+from signaling.messages import TrackDescription
+
+if TYPE_CHECKING:
+    from signaling.client.api import ServerApi
+
+EXAMPLES: Final = """\
+examples:
+  sfu rooms --dev
+  sfu rooms --url https://calls.example.org --keys backend:SECRET
+  sfu participants standup --dev
+"""
+
+Action = Callable[["ServerApi", argparse.Namespace], Awaitable[None]]
+
+
+def add_rooms(parser: argparse.ArgumentParser) -> None:
+    _add_server(parser)
+    parser.set_defaults(run=lambda parsed: _run(_rooms, parsed))
+
+
+def add_participants(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("room", help="who is in it")
+    _add_server(parser)
+    parser.set_defaults(run=lambda parsed: _run(_participants, parsed))
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="of the server (default: where one would listen here)")
+    config.add_arguments(parser, ("http_host", "http_port", "tls_cert", "tls_key", "dev", "keys"))
+
+
+def _run(action: Action, parsed: argparse.Namespace) -> int:
+    # Only when it is asked for: the client package brings a whole media stack.
+    from signaling.client.api import ApiError, ServerApi, Unreachable
+
+    settings = config.load(vars(parsed), os.environ)
+    if not settings.secrets:
+        raise ConfigError(["no key to ask with: give the server's --keys ID:SECRET, or --dev"])
+    key = ":".join(next(iter(settings.secrets.items())))
+    url: str = parsed.url or settings.url(settings.http_port)
+
+    async def ask() -> None:
+        async with ServerApi(url, key) as api:
+            await action(api, parsed)
+
+    try:
+        asyncio.run(ask())
+    except (ApiError, Unreachable) as error:
+        print(f"sfu: {url}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _rooms(api: ServerApi, parsed: argparse.Namespace) -> None:
+    rooms = [room async for room in api.all_rooms()]
+    print_table(("ROOM", "PARTICIPANTS", "TRACKS"), ((one.name, one.participants, one.tracks) for one in rooms))
+
+
+async def _participants(api: ServerApi, parsed: argparse.Namespace) -> None:
+    people = [one async for one in api.all_participants(parsed.room)]
+    rows = ((one.identity, one.name, one.state, ", ".join(map(_track, one.tracks))) for one in people)
+    print_table(("IDENTITY", "NAME", "STATE", "PUBLISHES"), rows)
+
+
+def _track(track: TrackDescription) -> str:
+    return f"{track.source} (muted)" if track.muted else track.source
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns as wide as what is in them."""
+    lines = [[str(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

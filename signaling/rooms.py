@@ -1,0 +1,212 @@
+"""Who is in which room and publishes what: rooms, rosters, and who is told of each change. Sans-IO.
+
+    RoomTable ◄── Entering ◄── Moderation ◄── RoomDirectory       each an idea of its own, on the state of the first
+    room_table.py  entering.py   moderation.py  here
+
+Members are known by their session, a number; an identity is in a room at most once. A change is announced to everybody
+else in the room, as the event of PROTOCOL.md that tells it. Who receives which track is each session's own decision.
+
+Who may not publish is a viewer. The first few are listed like everybody; of more than that the others are told the
+number only, or a room of hundreds would hear of nothing but who comes to watch.
+
+A room comes into being when somebody with the `create` grant enters, and goes a while after the last one left. What
+app backends are to hear of it, and what outlives the process, is put down as records (`poll_record`), in the same turn.
+After a restart, rooms go on with who comes back in time; of the others, `left` is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from sfu import control
+from signaling import events
+from signaling.messages import (
+    ParticipantChanged,
+    ParticipantJoined,
+    Speakers,
+    TrackMuted,
+    TrackPublished,
+    TrackUnpublished,
+)
+from signaling.moderation import Moderation
+from signaling.moderation_messages import RoomChanged
+from signaling.names import public_name
+from signaling.records import (
+    Drop,
+    Put,
+    Stored,
+    StoredBan,
+    StoredParticipant,
+    StoredRecording,
+    StoredRevocation,
+    StoredRoom,
+    StoredTokenRevocation,
+)
+from signaling.room import Room
+from signaling.room_events import Change, LoudestChanged, MediaMoved
+from signaling.room_settings import default_settings
+
+
+class RoomDirectory(Moderation):
+    """Feed with its methods, then take from `poll`, `poll_record` and `poll_closed` until there is nothing."""
+
+    def restore(self, kept: Iterable[Stored], now: float) -> None:
+        """What was kept of the last process, before anything else. Whoever was in a room then is expected back."""
+        rooms: dict[str, Room] = {}
+        kept = list(kept)
+        for value in kept:
+            if isinstance(value, StoredRoom):
+                settings = value.settings or default_settings(self._limits)
+                room = Room(value.id, value.name, value.by, settings, value.version, value.room_seq)
+                room.expected_until = now + self._limits.return_within_s
+                room.empty_since, room.was_entered = now, value.by == "join"
+                rooms[room.id] = self._rooms[room.name] = room
+            elif isinstance(value, StoredBan):
+                self._bans.setdefault(value.room, {})[value.identity] = value
+        for value in kept:
+            if isinstance(value, StoredParticipant):
+                room = rooms[value.room]
+                # Who comes back publishes anew.
+                for track in value.tracks:
+                    self._record(room, events.TrackUnpublished, participant=_reference(value), track=track)
+                room.expected[value.identity] = replace(value, tracks=())
+                room.was_entered = True
+                room.empty_since = None
+                self._records.append(Put(room.expected[value.identity]))
+        revocations = [value for value in kept if isinstance(value, StoredRevocation)]
+        for value in sorted(revocations, key=lambda one: one.revoked_at):
+            self._revocations[value.room, value.identity] = value
+        tokens = [value for value in kept if isinstance(value, StoredTokenRevocation)]
+        self._revoked_tokens = {one.token_id: one for one in sorted(tokens, key=lambda one: one.revoked_at)}
+
+    def attend(self, session: int, *, away: bool) -> None:
+        """Nothing happens if the session is in no room (any more)."""
+        room = self._room_of.get(session)
+        if room is not None and session in room.members:
+            room.members[session].away = away
+            if not away:
+                self._tell_state(room, room.members[session])  # it may be more than was kept
+
+    def change(self, session: int, change: Change) -> None:
+        """A member says something of itself. Nothing happens if the session is in no room (any more)."""
+        room = self._room_of.get(session)
+        if room is None or session not in room.members:
+            return
+        member = room.members[session]
+        if isinstance(change, TrackPublished) and not member.is_listed:
+            member.is_listed = True  # may publish by now, and does
+            self._announce_presence(room, member, ParticipantJoined(participant=member.describe()))
+            self._announce_viewers(room, member)
+        match change:
+            case ParticipantChanged(state=state):
+                member.state = state
+            case TrackPublished(track=track):
+                member.tracks[track.id] = track
+                self._record_track(room, member, events.TrackPublished, track)
+            case TrackUnpublished(track=name):
+                track = member.tracks.pop(name)
+                member.media.pop(name, None)
+                self._record_track(room, member, events.TrackUnpublished, track)
+            case MediaMoved(track=name, media=media):
+                member.media[name] = media
+            case TrackMuted(track=name, muted=muted):
+                track = member.tracks[name] = replace(member.tracks[name], muted=muted)
+                self._record_track(room, member, events.TrackMuted, track)
+            case _:
+                assert_never(change)
+        if member.is_told_of:
+            self._announce(room, session, change)
+
+    def on_heard(self, notice: control.SpeakersChanged | control.LoudestChanged) -> None:
+        """The Worker says who speaks, or whose sound is worth forwarding."""
+        if isinstance(notice, control.SpeakersChanged):
+            self.on_speakers(notice.room, Speakers(recent=tuple(notice.recent), speaking=notice.speaking))
+        else:
+            self.on_loudest(notice.room, LoudestChanged(frozenset(public_name(track) for track in notice.tracks)))
+
+    def on_speakers(self, name: str, speakers: Speakers) -> None:
+        """Everybody is told, also who speaks. Nothing happens if there is no such room (any more)."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.speakers = speakers
+            self._announce(room, None, speakers)
+
+    def on_loudest(self, name: str, loudest: LoudestChanged) -> None:
+        """Nothing happens if there is no such room (any more)."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.loudest = loudest
+            self._announce(room, None, loudest)
+
+    def change_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> None:
+        """Begun, too. Everybody in the room is told whether one runs; the room may be no more."""
+        self._records.append(Put(recording))
+        reference = events.RecordingReference(
+            id=recording.id,
+            state=recording.state,
+            reason=recording.reason,
+            duration_s=recording.duration_s,
+            files=len(recording.files),
+        )
+        room = self._rooms.get(recording.room)
+        if room is None or room.id != recording.room_id:
+            past = events.RoomReference(id=recording.room_id, name=recording.room)
+            self._records.append(event(room=past, room_seq=0, recording=reference))
+            return
+        self._record(room, event, recording=reference)
+        before = bool(room.recordings)
+        if recording.state in ("recording", "paused"):
+            room.recordings.add(recording.id)
+        else:
+            room.recordings.discard(recording.id)
+        if before != bool(room.recordings):
+            self._announce(room, None, RoomChanged(room=room.state()))
+
+    def drop_recording(self, id: str) -> None:
+        self._records.append(Drop(StoredRecording, id))
+
+    def shut_down(self, now: float) -> None:
+        """The server stops: everybody leaves and nobody is told. Rooms are kept, as they may go on soon."""
+        for session in list(self._room_of):
+            self.leave(session, "server_shutdown", now)
+        self._deliveries.clear()
+
+    def next_timeout(self) -> float | None:
+        whens = [self._ends_at(room) for room in self._rooms.values()]
+        whens += [room.expected_until for room in self._rooms.values() if room.expected]
+        return min((when for when in whens if when is not None), default=None)
+
+    def on_timeout(self, now: float) -> None:
+        for room in list(self._rooms.values()):
+            if room.expected and room.expected_until <= now:
+                self._give_up(room, now)
+            ends_at = self._ends_at(room)
+            if ends_at is not None and ends_at <= now:
+                self._end_room(room, "empty")
+
+    def _ends_at(self, room: Room) -> float | None:
+        if room.empty_since is None:
+            return None
+        # Moved people are under way.
+        since = max(room.empty_since, *room.seats.values()) if room.seats else room.empty_since
+        settings = room.settings
+        # A room made by the app that is to wait for ever does so also between its calls.
+        if room.by == "api" and settings.empty_timeout_s is None:
+            return None
+        patience = settings.departure_timeout_s if room.was_entered else settings.empty_timeout_s
+        return None if patience is None else since + patience
+
+    def _give_up(self, room: Room, now: float) -> None:
+        """Who was here before the restart is not coming back."""
+        for one in room.expected.values():
+            self._record(room, events.ParticipantLeft, participant=_reference(one), reason="server_restart")
+            self._records.append(Drop(StoredParticipant, one.id))
+        room.expected.clear()
+        self._look_if_empty(room, now)
+
+
+def _reference(participant: StoredParticipant) -> events.ParticipantReference:
+    return events.ParticipantReference(id=participant.id, identity=participant.identity, name=participant.name)
