@@ -1,0 +1,132 @@
+"""The contract between signaling and the recorder's process: what it is told, and what it says. msgpack frames.
+
+    signaling ── Begin ──► Begun or Failed       then the plane may be told of the sink's address
+              ── Note ───► (into the journal)    what happened in the room, with the tracks that begin and end
+              ◄── Progress ──                    each second, and when the disk gives trouble or is well again
+              ── End ────► Ended                 the journal is whole
+              ── Make ───► Made or Failed        files and manifest of the journal, in a process of lower priority
+
+A recording that is begun again goes on: its journal is continued, and its sink has another address. So it is after a
+crash of this process, and after one of the media Worker's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import msgpack
+import msgspec
+from msgspec import Struct
+
+from recorder.journal.events import AnyEvent
+from sfu.control import MalformedFrame
+
+
+class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """Base of all messages; the class name is the tag."""
+
+
+# --- to the recorder -----------------------------------------------------------------------------------------
+
+
+class Begin(Message, frozen=True, kw_only=True):
+    """`directory`: of this recording alone; it is made."""
+
+    recording: str
+    room: str
+    directory: str
+
+
+class Note(Message, frozen=True, kw_only=True):
+    """It happened just now. `track` is the number that the sink's frames have for it."""
+
+    recording: str
+    event: AnyEvent
+    track: int = 0
+
+
+class End(Message, frozen=True, kw_only=True):
+    recording: str
+    reason: str
+
+
+class Make(Message, frozen=True, kw_only=True):
+    """Of a recording that has ended, in whatever way. `mode`, `container`: as in recorder/config.py."""
+
+    recording: str
+    directory: str
+    mode: str
+    container: str | None = None
+
+
+class Ping(Message, frozen=True, kw_only=True):
+    """Answered by Pong: the process lives."""
+
+
+AnyOrder = Begin | Note | End | Make | Ping
+
+
+# --- from the recorder ---------------------------------------------------------------------------------------
+
+
+class Begun(Message, frozen=True, kw_only=True):
+    recording: str
+    address: str  # of its sink, for the plane
+
+
+class Progress(Message, frozen=True, kw_only=True):
+    """So far, since the process began with it. `state` is a JournalState, `failure` says in words what is wrong."""
+
+    recording: str
+    bytes: int
+    packets: int
+    dropped: int  # frames that the sink lost
+    lost: int  # entries that the disk did not take
+    state: str
+    failure: str
+
+
+class Ended(Message, frozen=True, kw_only=True):
+    recording: str
+
+
+class MadeFile(Struct, frozen=True, kw_only=True):
+    path: str  # within the directory
+    participant: str
+    size_bytes: int
+    duration_s: float
+    error: str = ""
+
+
+class Made(Message, frozen=True, kw_only=True):
+    recording: str
+    duration_s: float
+    files: list[MadeFile]
+
+
+class Failed(Message, frozen=True, kw_only=True):
+    """What was asked last of this recording cannot be done."""
+
+    recording: str
+    reason: str
+
+
+class Pong(Message, frozen=True, kw_only=True):
+    pass
+
+
+AnyWord = Begun | Progress | Ended | Made | Failed | Pong
+
+M = TypeVar("M")
+
+
+def encode(message: AnyOrder | AnyWord) -> bytes:
+    return cast(bytes, msgpack.packb(msgspec.to_builtins(message)))
+
+
+def decode(frame: bytes, expected: Any) -> Any:
+    """A frame back to AnyOrder or AnyWord. Raises MalformedFrame."""
+    try:
+        return msgspec.convert(msgpack.unpackb(frame), expected)
+    except (ValueError, msgpack.UnpackException, msgspec.ValidationError) as error:
+        raise MalformedFrame(str(error)) from error

@@ -1,0 +1,1 @@
+"""Shells around PyAV and the disk: frames at session times become files."""

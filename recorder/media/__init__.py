@@ -1,0 +1,1 @@
+"""From RTP packets to encoded frames at session times: order, payload formats, clocks, layers. Pure."""

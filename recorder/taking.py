@@ -1,0 +1,108 @@
+"""One recording while it runs: from the sink's socket into the journal, but for what is withheld."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from recorder import control
+from recorder.config import JournalConfig
+from recorder.journal import Epoch, JournalState, JournalWriter, RecordingEnded, TrackEnded
+from recorder.journal.events import AnyEvent
+from recorder.withholding import Withholding
+from sfu.tap import TapReader
+from sfu.wire.tap import FrameKind
+
+JOURNAL = "journal"
+
+
+class Taking:
+    """`new_address` gives the path of a socket that only we may write to. Raises OSError when the journal or the socket
+    cannot be made."""
+
+    def __init__(
+        self, recording: str, room: str, directory: Path, config: JournalConfig, new_address: Callable[[], str]
+    ) -> None:
+        self.recording = recording
+        self._withholding = Withholding()
+        self._packets = 0
+        self._dropped = 0  # of sinks that were
+        self._told: JournalState = JournalState.OPEN
+        epoch = Epoch(recording, room, boot_name(), time.monotonic(), time.time())
+        self._writer = JournalWriter(directory / JOURNAL, config, epoch)
+        self._new_address = new_address
+        try:
+            self._open_reader()
+        except OSError:
+            self._writer.close(time.monotonic())
+            raise
+
+    @property
+    def address(self) -> str:
+        return self._reader.address
+
+    @property
+    def state_changed(self) -> bool:
+        """Since `progress` was asked last."""
+        return self._writer.state != self._told
+
+    def begin_again(self) -> None:
+        """With another socket: the one who wrote into the last is gone. Raises OSError."""
+        self._close_reader()
+        self._open_reader()
+
+    def note(self, event: AnyEvent, track: int) -> None:
+        self._withholding.on_event(event, track)
+        self._writer.event(time.monotonic(), event, track)
+
+    def on_timer(self, now: float) -> None:
+        at = self._writer.next_timeout()
+        if at is not None and at <= now:
+            self._writer.flush(now)
+
+    def progress(self) -> control.Progress:
+        self._told = self._writer.state
+        return control.Progress(
+            recording=self.recording,
+            bytes=self._writer.bytes_written,
+            packets=self._packets,
+            dropped=self._dropped + self._reader.dropped,
+            lost=self._writer.entries_lost,
+            state=self._writer.state.value,
+            failure=self._writer.failure,
+        )
+
+    def end(self, reason: str | None) -> None:
+        """None: it was interrupted, and somebody else may go on with it."""
+        self._close_reader()
+        now = time.monotonic()
+        if reason is not None:
+            self._writer.event(now, RecordingEnded(reason))
+        self._writer.close(now)
+
+    def _open_reader(self) -> None:
+        self._reader = TapReader(self._new_address())
+        self._task = asyncio.get_running_loop().create_task(self._read(self._reader))
+
+    def _close_reader(self) -> None:
+        self._dropped += self._reader.dropped
+        self._reader.close()
+        self._task.cancel()
+
+    async def _read(self, reader: TapReader) -> None:
+        writer, takes = self._writer, self._withholding.takes
+        async for frame in reader:
+            if frame.kind == FrameKind.RTP:
+                if not takes(frame.track):
+                    continue
+                self._packets += 1
+            elif frame.kind == FrameKind.TRACK_ENDED:
+                self._withholding.on_event(TrackEnded(), frame.track)
+            writer.tap_frame(frame)
+
+
+def boot_name() -> str:
+    """Of the run of this machine, whose monotonic clock the journal's times are of."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
