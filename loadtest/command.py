@@ -1,0 +1,293 @@
+"""`sfu loadtest SCENARIO`: arguments, what is run in which order, and what is printed and written.
+
+Exit status: 0 well, 1 it could not be run, 2 wrong arguments, 3 it ran but a point lost 1 % or more where none should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from loadtest import chart, plans
+from loadtest.bots import Entry
+from loadtest.floor import NoFloor, measure_floor
+from loadtest.machine import read_machine
+from loadtest.measuring import Course, highest, on_stage, steady
+from loadtest.plans import Plan, Rates
+from loadtest.progress import Bar
+from loadtest.results import MOST_LOSS, Point, table, to_json
+from loadtest.server import CannotStart, RunningServer, running_server
+from loadtest.traffic import Traffic, Unavailable
+from sfu.net.dtls import HandshakeFailed
+from signaling.client import RoomClosed
+from signaling.config import DEVELOPMENT_KEY
+from signaling.errors import Refused
+
+# Decrypted samples a second: enough for a 99.9th percentile over a few seconds, and 1 % of the generator's core.
+SAMPLES_PER_S: Final = 4000
+# What `max` may come to, packets/s: sampled as at the rate it begins with, the generator would decrypt half of that.
+HIGHEST_PPS: Final = 640_000
+COULD_NOT: Final = (
+    Unavailable,
+    CannotStart,
+    NoFloor,
+    Refused,
+    RoomClosed,
+    HandshakeFailed,
+    ConnectionError,
+    TimeoutError,
+    aiohttp.ClientError,
+)
+SCENARIOS: Final = {
+    "one-to-many": "one publishes, everybody else receives",
+    "meeting": "everybody publishes and receives nine others",
+    "audio": "everybody speaks and hears everybody",
+    "churn": "a meeting that people leave and join all the time",
+    "max": "one-to-many, at ever higher rates of video, until 1 %% is lost",
+}
+EPILOG: Final = """\
+examples:
+  sfu loadtest one-to-many --subscribers 50 --no-feedback       what a forwarded packet costs
+  sfu loadtest one-to-many --subscribers 10,50,100,300 --png load.png
+  sfu loadtest meeting --participants 10 --layers 3 --json result.json
+  sfu loadtest max --subscribers 50
+
+How to read a result: loadtest/README.md.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of `sfu loadtest`: one sub-command for each scenario, `compare` and `accept`."""
+    from loadtest import accept
+    from loadtest.compare import command as compare
+
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    scenarios = parser.add_subparsers(title="scenarios", required=True, metavar="SCENARIO", dest="scenario")
+    for name, description in SCENARIOS.items():
+        scenario = scenarios.add_parser(name, help=description, description=description.capitalize() + ".")
+        _add_people(scenario, name)
+        _add_traffic(scenario)
+        _add_measuring(scenario)
+        scenario.set_defaults(run_scenario=_run)
+    comparison = scenarios.add_parser("compare", help="the same traffic against other servers")
+    compare.add_arguments(comparison)
+    comparison.set_defaults(run_scenario=compare.run)
+    acceptance = scenarios.add_parser("accept", help="every figure we want to reach, in one table")
+    accept.add_arguments(acceptance)
+    acceptance.set_defaults(run_scenario=accept.run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    status: int = parsed.run_scenario(parsed)
+    return status
+
+
+# --- arguments -----------------------------------------------------------------------------------------------
+
+
+def _add_people(parser: argparse.ArgumentParser, scenario: str) -> None:
+    if scenario in ("one-to-many", "max"):
+        parser.add_argument(
+            "--subscribers", type=_counts, default=[50], metavar="N", help="or several: 10,50,100 (default 50)"
+        )
+    else:
+        default = 30 if scenario == "audio" else 10
+        parser.add_argument(
+            "--participants", type=_counts, default=[default], metavar="N", help=f"or several (default {default})"
+        )
+    if scenario == "churn":
+        parser.add_argument("--churn", type=_positive, default=1.0, metavar="R", help="leave and join per second")
+    parser.add_argument("--rooms", type=_count, default=1, metavar="N", help="of each as many (default 1)")
+    parser.add_argument("--join-rate", type=_positive, default=20.0, metavar="R", help="joins per second (default 20)")
+
+
+def _add_traffic(parser: argparse.ArgumentParser) -> None:
+    usual = Rates()
+    group = parser.add_argument_group("traffic of each publisher")
+    group.add_argument("--video-rate", type=_positive, default=usual.video_packets_per_s, metavar="PACKETS/S")
+    group.add_argument("--video-bytes", type=_count, default=usual.video_bytes, metavar="BYTES", help="of payload")
+    group.add_argument("--audio-rate", type=_positive, default=usual.audio_packets_per_s, metavar="PACKETS/S")
+    group.add_argument("--audio-bytes", type=_count, default=usual.audio_bytes, metavar="BYTES")
+    group.add_argument("--layers", type=int, choices=(1, 2, 3), default=1, help="of simulcast (default 1: none)")
+    group.add_argument("--srtp", choices=("gcm", "cm"), help="the one profile that is offered (default: all)")
+    group.add_argument(
+        "--no-feedback", action="store_true", help="subscribers send no transport-cc; reports and consent remain"
+    )
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("measuring")
+    group.add_argument("--duration", type=_positive, default=10.0, metavar="S", help="of a window (default 10)")
+    group.add_argument("--warm-up", type=_positive, default=3.0, metavar="S", help="before it (default 3)")
+    group.add_argument("--server-core", type=int, metavar="N", help="default: the first of at least two")
+    group.add_argument("--generator-core", type=int, metavar="N", help="default: the last of at least two")
+    group.add_argument("--workers", type=int, default=0, metavar="N", help="of the server (default 0: embedded)")
+    group.add_argument("--busy-python", action="store_true", help="keep the server's event loop busy in 20 ms pieces")
+    group.add_argument(
+        "--strangers", type=_positive, default=0.0, metavar="PACKETS/S", help="datagrams of unknown addresses besides"
+    )
+    group.add_argument("--strangers-stun", action="store_true", help="they are STUN, which has to be looked at")
+    group.add_argument("--url", help="test this server instead; what it costs cannot be seen")
+    group.add_argument("--keys", type=_key, default=DEVELOPMENT_KEY, metavar="ID:SECRET", help="of that server")
+    group.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    group.add_argument("--png", type=Path, metavar="FILE", help="draw CPU, latency and loss against load")
+
+
+# --- running -------------------------------------------------------------------------------------------------
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    if parsed.png and not chart.is_available():
+        print("sfu loadtest: --png needs matplotlib: pip install sfu[loadtest]", file=sys.stderr)
+        return 2
+    # Three sockets and more for each bot.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    machine = read_machine()
+    cores = _cores(parsed)
+    if cores is not None:
+        os.sched_setaffinity(0, {cores[1]})
+    bar = Bar()
+    try:
+        points = asyncio.run(_measure_all(parsed, cores, bar))
+    except COULD_NOT as error:
+        bar.clear()
+        print(f"sfu loadtest: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    bar.clear()
+    apart = "" if cores is None else f", server on core {cores[0]}, generator on {cores[1]}"
+    print(f"{machine}{apart}\n{points[-1].plane} plane, {points[-1].srtp_profile}\n\n{table(points)}")
+    if parsed.json:
+        parsed.json.write_text(json.dumps(to_json(points, machine, parsed.scenario), indent=1) + "\n")
+    if parsed.png:
+        chart.draw(points, f"{points[-1].name}: {points[-1].plane} plane, {points[-1].srtp_profile}", parsed.png)
+    return 3 if any(one.loss >= MOST_LOSS for one in points) and parsed.scenario != "max" else 0
+
+
+async def _measure_all(parsed: argparse.Namespace, cores: tuple[int, int] | None, bar: Bar) -> list[Point]:
+    """A fresh server for each size."""
+    course = _course(parsed)
+    points: list[Point] = []
+    for plan in _plans(parsed):
+        async with _server(parsed, cores) as server:
+            traffic = Traffic(
+                feedback=not parsed.no_feedback,
+                sample_every=_sample_every(plan, course, parsed.scenario),
+            )
+            entry = _entry(parsed, server)
+            try:
+                traffic.start()
+                async with on_stage(plan, course, entry, traffic, server, bar.show) as stage:
+                    if parsed.scenario == "max":
+                        points += await highest(stage, bar.say)
+                    else:
+                        points += await steady(stage)
+            finally:
+                await traffic.close()
+        if cores is not None and not parsed.url and course.expects_all and parsed.scenario != "max":
+            bar.show("measuring the kernel alone", 0, 1)
+            floor_us, _ = await measure_floor(plan, course.rates, cores)
+            points[-1] = replace(points[-1], kernel_floor_us_per_packet=floor_us)
+    return points
+
+
+def _sample_every(plan: Plan, course: Course, scenario: str) -> int:
+    expected_pps = max(plan.forwarded_per_s(course.rates), HIGHEST_PPS if scenario == "max" else 0)
+    return max(1, round(expected_pps / SAMPLES_PER_S))
+
+
+@contextlib.asynccontextmanager
+async def _server(parsed: argparse.Namespace, cores: tuple[int, int] | None) -> AsyncIterator[RunningServer | None]:
+    if parsed.url:
+        yield None
+        return
+    options = [f"--workers={parsed.workers}"] if parsed.workers else []
+    allowed = None if cores is None else {cores[0]}
+    async with running_server(allowed, options, busy_python=parsed.busy_python) as server:
+        yield server
+
+
+def _entry(parsed: argparse.Namespace, server: RunningServer | None) -> Entry:
+    url = parsed.url if server is None else server.url
+    is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    return Entry(url, parsed.keys, "127.0.0.1" if is_here else "0.0.0.0", parsed.srtp)
+
+
+def _plans(parsed: argparse.Namespace) -> list[Plan]:
+    match parsed.scenario:
+        case "one-to-many" | "max":
+            return [plans.one_to_many(count, parsed.rooms) for count in parsed.subscribers]
+        case "meeting":
+            return [plans.meeting(count, parsed.rooms) for count in parsed.participants]
+        case "audio":
+            return [plans.audio_only(count, parsed.rooms) for count in parsed.participants]
+        case _:
+            return [plans.open_meeting(count, parsed.rooms) for count in parsed.participants]
+
+
+def _course(parsed: argparse.Namespace) -> Course:
+    rates = Rates(
+        video_packets_per_s=parsed.video_rate,
+        video_bytes=parsed.video_bytes,
+        audio_packets_per_s=parsed.audio_rate,
+        audio_bytes=parsed.audio_bytes,
+        layers=parsed.layers,
+    )
+    churn = getattr(parsed, "churn", 0.0)
+    return Course(
+        rates,
+        parsed.join_rate,
+        parsed.warm_up,
+        parsed.duration,
+        expects_all=not churn and rates.layers == 1,
+        churn_per_s=churn,
+        strangers_pps=parsed.strangers,
+        strangers_send_stun=parsed.strangers_stun,
+    )
+
+
+def _cores(parsed: argparse.Namespace) -> tuple[int, int] | None:
+    """(server's, generator's); `None`: both where they like, for there is only one."""
+    allowed: Sequence[int] = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2 and (parsed.server_core is None or parsed.generator_core is None):
+        return None
+    server = allowed[0] if parsed.server_core is None else parsed.server_core
+    return server, allowed[-1] if parsed.generator_core is None else parsed.generator_core
+
+
+def _counts(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
+
+
+def _key(text: str) -> tuple[str, str]:
+    key_id, separator, secret = text.partition(":")
+    if not separator:
+        raise argparse.ArgumentTypeError("is ID:SECRET")
+    return key_id, secret

@@ -1,0 +1,1 @@
+"""The same traffic against other servers: see README.md."""
