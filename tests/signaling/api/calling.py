@@ -1,0 +1,74 @@
+"""Requests to the API of a server in this process, and people in its rooms."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from signaling.messages import Join, Joined
+from signaling.server import Server
+from tests.signaling.servers import SECRET, Socket, connected, token
+
+KEY = f"a:{SECRET}"
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    status: int
+    headers: Any
+    body: Any  # read as JSON; None without one
+
+    @property
+    def code(self) -> str:
+        """Of a problem."""
+        assert self.headers["Content-Type"] == "application/problem+json", self
+        code: str = self.body["code"]
+        assert self.body["request_id"] == self.headers["X-Request-Id"]
+        return code
+
+
+class Backend:
+    """Asks with `key`; `None`: without credentials."""
+
+    def __init__(self, server: Server, http: aiohttp.ClientSession, key: str | None = KEY) -> None:
+        self.server = server
+        self.http = http
+        self.key = key
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Came:
+        """`path` is below /v1 unless it begins there, and is sent as it is written."""
+        if self.key is not None:
+            headers.setdefault("Authorization", f"Bearer {self.key}")
+        address = self.server.url + (path if path.startswith(("/v1", "/healthz", "/readyz")) else f"/v1{path}")
+        content = {"data": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
+        if isinstance(body, bytes):
+            headers.setdefault("Content-Type", "application/json")
+        async with self.http.request(
+            method, URL(address, encoded=True), headers=headers, allow_redirects=False, **content
+        ) as response:
+            is_json = response.content_type.endswith("json")
+            return Came(response.status, response.headers, await response.json(content_type=None) if is_json else None)
+
+
+@contextlib.asynccontextmanager
+async def backend(server: Server, key: str | None = KEY) -> AsyncIterator[Backend]:
+    async with aiohttp.ClientSession() as http:
+        yield Backend(server, http, key)
+
+
+@contextlib.asynccontextmanager
+async def present(server: Server, *identities: str, room: str = "demo") -> AsyncIterator[list[Socket]]:
+    """These people are in the room, each with a socket."""
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = []
+        for identity in identities:
+            socket = await stack.enter_async_context(connected(server, room))
+            joined = await socket.say(Join, token=token(identity, room))
+            assert isinstance(joined, Joined), joined
+            sockets.append(socket)
+        yield sockets

@@ -1,0 +1,35 @@
+"""`sfu rooms` and `sfu participants`, as commands against a server in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tests.signaling.api.calling import KEY, present
+from tests.signaling.servers import serving
+
+WAIT_S = 60.0
+
+
+async def sfu(*arguments: str) -> tuple[int, str, str]:
+    """Exit status and what was said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "signaling.cli", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, errors = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode is not None
+    return process.returncode, said.decode(), errors.decode()
+
+
+async def test_rooms_and_who_is_in_them() -> None:
+    async with serving() as server, present(server, "ada", "eve", room="standup"):
+        where = ("--url", server.url, "--keys", KEY)
+        status, said, _ = await sfu("rooms", *where)
+        assert status == 0
+        assert [line.split() for line in said.splitlines()[1:]] == [["standup", "2", "0"]]
+        status, said, _ = await sfu("participants", "standup", *where)
+        assert status == 0 and [line.split()[:2] for line in said.splitlines()[1:]] == [["ada", "Ada"], ["eve", "Eve"]]
+        status, said, errors = await sfu("participants", "nowhere", *where)
+        assert (status, said) == (1, "") and "room_not_found" in errors and errors.count("\n") == 1

@@ -1,0 +1,267 @@
+"""What app backends hear of a room, and what is kept of it: complete, in order, in pairs, also across restarts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from signaling import events
+from signaling.errors import Refused
+from signaling.limits import RoomLimits
+from signaling.messages import TrackMuted, TrackPublished, TrackUnpublished
+from signaling.records import KIND_OF, Drop, Put, Record, Stored
+from signaling.rooms import RoomDirectory
+from tests.signaling.conversations import track
+from tests.signaling.test_rooms import grant
+
+
+def recorded(directory: RoomDirectory) -> list[Record]:
+    records = []
+    while (record := directory.poll_record()) is not None:
+        records.append(record)
+    return records
+
+
+def what_happened(records: list[Record]) -> list[tuple[Any, ...]]:
+    """Type, room_seq, and what else distinguishes it."""
+    happened: list[tuple[Any, ...]] = []
+    for record in records:
+        match record:
+            case Put() | Drop():
+                continue
+            case events.ParticipantJoined(participant=who):
+                happened.append(("joined", record.room_seq, who.identity))
+            case events.ParticipantLeft(participant=who, reason=reason):
+                happened.append(("left", record.room_seq, who.identity, reason))
+            case events.TrackPublished(track=one) | events.TrackUnpublished(track=one):
+                happened.append((record.__struct_config__.tag, record.room_seq, one.id))
+            case events.TrackMuted(track=one):
+                happened.append(("muted", record.room_seq, one.id, one.muted))
+            case _:
+                happened.append((record.__struct_config__.tag, record.room_seq))
+    return happened
+
+
+class Shelf:
+    """A store, as far as restarts are concerned."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], Stored] = {}
+
+    def keep(self, records: list[Record]) -> None:
+        for record in records:
+            if isinstance(record, Put):
+                self.values[KIND_OF[type(record.value)], record.value.key] = record.value
+            elif isinstance(record, Drop):
+                self.values.pop((KIND_OF[record.type], record.key), None)
+
+
+def test_a_call_from_its_first_to_its_last() -> None:
+    directory = RoomDirectory(RoomLimits(departure_timeout_s=20.0))
+    shelf = Shelf()
+    directory.enter(1, grant("ada"), 0.0)
+    directory.change(1, TrackPublished(identity="ada", track=track("TR_1")))
+    directory.change(1, TrackMuted(identity="ada", track="TR_1", muted=True))
+    directory.enter(2, grant("bob"), 0.0)
+    directory.change(1, TrackUnpublished(identity="ada", track="TR_1"))
+    directory.change(2, TrackPublished(identity="bob", track=track("TR_2")))
+    directory.leave(1, "left", 1.0)
+    directory.leave(2, "disconnected", 2.0)
+    directory.on_timeout(22.0)
+    records = recorded(directory)
+    assert what_happened(records) == [
+        ("room.created", 1),
+        ("joined", 2, "ada"),
+        ("track.published", 3, "TR_1"),
+        ("muted", 4, "TR_1", True),
+        ("joined", 5, "bob"),
+        ("track.unpublished", 6, "TR_1"),
+        ("track.published", 7, "TR_2"),
+        ("left", 8, "ada", "left"),
+        ("track.unpublished", 9, "TR_2"),
+        ("left", 10, "bob", "disconnected"),
+        ("room.ended", 11),
+    ]
+    shelf.keep(records)
+    assert shelf.values == {}, "nothing is kept of a room that is no more"
+
+
+def test_who_is_replaced_leaves_before_he_joins() -> None:
+    directory = RoomDirectory(RoomLimits())
+    directory.enter(1, grant("ada"), 0.0)
+    recorded(directory)
+    directory.enter(2, grant("ada"), 0.0)
+    assert what_happened(recorded(directory)) == [("left", 3, "ada", "replaced"), ("joined", 4, "ada")]
+
+
+def test_a_refusal_records_nothing() -> None:
+    directory = RoomDirectory(RoomLimits(max_rooms=1))
+    directory.enter(1, grant("ada"), 0.0)
+    recorded(directory)
+    try:
+        directory.enter(2, grant("bob", "other"), 0.0)
+    except Refused:
+        assert recorded(directory) == []
+
+
+def test_an_orderly_stop_ends_every_stay_and_keeps_the_room() -> None:
+    directory = RoomDirectory(RoomLimits())
+    shelf = Shelf()
+    directory.enter(1, grant("ada"), 0.0)
+    shelf.keep(recorded(directory))
+    directory.shut_down(1.0)
+    records = recorded(directory)
+    assert what_happened(records) == [("left", 3, "ada", "server_shutdown")]
+    shelf.keep(records)
+    again = RoomDirectory(RoomLimits())
+    again.restore(shelf.values.values(), 0.0)
+    assert again.enter(1, grant("ada", create=False), 1.0)
+    assert what_happened(recorded(again)) == [("joined", 4, "ada")]
+
+
+def test_after_a_crash_who_comes_back_goes_on_and_who_does_not_has_left() -> None:
+    directory = RoomDirectory(RoomLimits())
+    shelf = Shelf()
+    for session, identity in enumerate(("ada", "bob"), 1):
+        directory.enter(session, grant(identity), 0.0)
+        directory.change(session, TrackPublished(identity=identity, track=track(f"TR_{session}")))
+    shelf.keep(recorded(directory))
+
+    again = RoomDirectory(RoomLimits(return_within_s=30.0, departure_timeout_s=20.0))
+    again.restore(shelf.values.values(), 1000.0)
+    records = recorded(again)
+    assert sorted(what_happened(records)) == [("track.unpublished", 6, "TR_1"), ("track.unpublished", 7, "TR_2")]
+    shelf.keep(records)
+    entered = again.enter(1, grant("ada", create=False), 1010.0)
+    assert entered is not None and entered.others == (), "who is expected is not shown"
+    records = recorded(again)
+    assert what_happened(records) == [], "for the backend, ada was never away"
+    shelf.keep(records)
+    assert again.next_timeout() == 1030.0
+    again.on_timeout(1030.0)
+    records = recorded(again)
+    assert what_happened(records) == [("left", 8, "bob", "server_restart")]
+    shelf.keep(records)
+    again.leave(1, "left", 1031.0)
+    again.on_timeout(1051.0)
+    records = recorded(again)
+    assert what_happened(records) == [("left", 9, "ada", "left"), ("room.ended", 10)]
+    shelf.keep(records)
+    assert shelf.values == {}
+
+
+class Restarts(RuleBasedStateMachine):
+    """Whatever happens in which order, with crashes in between: numbers without gaps, and everything in pairs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.shelf = Shelf()
+        self.sessions = 0
+        self.tracks = 0
+        self.inside: dict[int, list[str]] = {}  # tracks by session
+        self.seen: dict[str, int] = {}  # room_seq by room
+        self.present: dict[str, set[str]] = {}  # participants by room
+        self.published: set[str] = set()
+        self.ids = 0
+        self.start()
+
+    def new_id(self, prefix: str) -> str:
+        self.ids += 1
+        return f"{prefix}_{self.ids}"
+
+    def start(self) -> None:
+        limits = RoomLimits(max_participants=3, departure_timeout_s=2.0, return_within_s=3.0)
+        self.directory = RoomDirectory(limits, self.new_id)
+        self.directory.restore(self.shelf.values.values(), self.now)
+        self.take()
+
+    @rule()
+    def crash(self) -> None:
+        self.inside.clear()
+        self.start()
+
+    @rule()
+    def stop(self) -> None:
+        self.directory.shut_down(self.now)
+        self.take()
+        self.inside.clear()
+        self.start()
+
+    @rule(identity=st.sampled_from("abcd"), room=st.sampled_from(("one", "two")))
+    def enter(self, identity: str, room: str) -> None:
+        self.sessions += 1
+        try:
+            self.directory.enter(self.sessions, grant(identity, room), self.now)
+        except Refused:
+            return
+        self.inside[self.sessions] = []
+        self.take()
+
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        if self.inside:
+            session = data.draw(st.sampled_from(sorted(self.inside)))
+            self.directory.leave(session, "left", self.now)
+            del self.inside[session]
+            self.take()
+
+    @rule(data=st.data())
+    def publish(self, data: st.DataObject) -> None:
+        if self.inside:
+            session = data.draw(st.sampled_from(sorted(self.inside)))
+            self.tracks += 1
+            self.directory.change(session, TrackPublished(identity="-", track=track(f"TR_{self.tracks}")))
+            self.inside[session].append(f"TR_{self.tracks}")
+            self.take()
+
+    @rule()
+    def wait(self) -> None:
+        self.now += 1.0
+        self.directory.on_timeout(self.now)
+        self.take()
+
+    def take(self) -> None:
+        records = recorded(self.directory)
+        self.shelf.keep(records)
+        for record in records:
+            if isinstance(record, Put | Drop):
+                continue
+            room = record.room.id
+            assert record.room_seq == self.seen.get(room, 0) + 1, "no gap, no repetition"
+            self.seen[room] = record.room_seq
+            self.note(room, record)
+
+    def note(self, room: str, event: events.AnyEvent) -> None:
+        present = self.present.setdefault(room, set())
+        match event:
+            case events.RoomCreated():
+                assert event.room_seq == 1
+            case events.RoomEnded():
+                assert not present, "all have left before"
+            case events.ParticipantJoined(participant=who):
+                assert who.id not in present
+                present.add(who.id)
+            case events.ParticipantLeft(participant=who):
+                present.remove(who.id)
+            case events.TrackPublished(participant=who, track=one):
+                assert who.id in present and one.id not in self.published
+                self.published.add(one.id)
+            case events.TrackUnpublished(participant=who, track=one):
+                assert who.id in present
+                self.published.remove(one.id)
+
+    def teardown(self) -> None:
+        """In the end everybody has left, every room has ended, and nothing is kept."""
+        for _ in range(10):
+            for session in list(self.inside):
+                self.directory.leave(session, "left", self.now)
+            self.inside.clear()
+            self.wait()
+        assert self.shelf.values == {} and self.published == set()
+        assert not any(self.present.values())
+
+
+TestRestarts = Restarts.TestCase
