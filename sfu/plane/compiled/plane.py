@@ -26,7 +26,6 @@ from sfu.plane.ports import open_sockets
 
 _UDP_SEGMENT = 103  # linux/udp.h; the socket module has no name for it
 _DEFAULTS = PlaneConfig()
-REALTIME_PRIORITY = 1  # the lowest: above ordinary work is enough
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +107,15 @@ class CompiledPlane(Engine):
 
 def _comes_first(thread: threading.Thread) -> bool:
     """Whether it could be put before all ordinary work: a packet then does not wait for what Python, or anybody else on
-    its core, computes. It takes CAP_SYS_NICE. The kernel leaves ordinary work a twentieth of the core in any case."""
+    its core, computes. It takes CAP_SYS_NICE. The kernel leaves ordinary work a twentieth of the core in any case.
+
+    A process that is started with a real-time priority of its own (systemd, `chrt`) gives it to all its threads, so one
+    more than that is wanted; ordinary work has none."""
     if thread.native_id is None:
         return False
+    above = min(os.sched_getparam(0).sched_priority + 1, os.sched_get_priority_max(os.SCHED_RR))
     try:
-        os.sched_setscheduler(thread.native_id, os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
+        os.sched_setscheduler(thread.native_id, os.SCHED_RR, os.sched_param(above))
     except OSError:
         return False
     return True

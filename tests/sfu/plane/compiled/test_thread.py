@@ -8,6 +8,8 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 
 import pytest
@@ -55,7 +57,7 @@ def may_have_realtime() -> bool:
 
     def attempt() -> None:
         try:
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # of this thread
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))  # of this thread
         except PermissionError:
             allowed.append(False)
         else:
@@ -67,22 +69,46 @@ def may_have_realtime() -> bool:
     return allowed[0]
 
 
-def test_it_comes_before_ordinary_work_where_that_is_permitted() -> None:
-    with Stage():
+@contextmanager
+def scheduled(policy: int, priority: int) -> Iterator[None]:
+    """This thread, whatever started it."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    os.sched_setscheduler(0, policy, os.sched_param(priority))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
+SCHEDULINGS = pytest.mark.parametrize(
+    ("policy", "priority"),
+    [
+        pytest.param(os.SCHED_OTHER, 0, id="ordinary"),
+        pytest.param(os.SCHED_FIFO, 1, id="real-time"),
+    ],
+)
+
+
+@SCHEDULINGS
+def test_it_comes_before_what_started_it_where_that_is_permitted(policy: int, priority: int) -> None:
+    if not may_have_realtime():
+        pytest.skip("real-time priority is not permitted here")
+    with scheduled(policy, priority), Stage():
         (thread,) = plane_threads()
         assert thread.native_id is not None
-        wanted = os.SCHED_RR if may_have_realtime() else os.SCHED_OTHER
-        assert os.sched_getscheduler(thread.native_id) == wanted
-        assert os.sched_getscheduler(0) == os.SCHED_OTHER  # Python's own
+        assert os.sched_getscheduler(thread.native_id) == os.SCHED_RR
+        assert os.sched_getparam(thread.native_id).sched_priority == priority + 1
+        assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == (policy, priority)  # Python's own
 
 
-def test_a_packet_does_not_wait_for_what_python_computes_on_the_same_core() -> None:
+@SCHEDULINGS
+def test_a_packet_does_not_wait_for_what_python_computes_on_the_same_core(policy: int, priority: int) -> None:
     if not may_have_realtime():
         pytest.skip("real-time priority is not permitted here")
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
-        with Stage() as stage:
+        with scheduled(policy, priority), Stage() as stage:
             subscriber = stage.subscribe(100)
             stage.send(*stage.source.frame(key=True))
             subscriber.take(1)
