@@ -70,6 +70,20 @@ async def test_a_lobby_shows_nothing_until_admitted_also_to_who_came_first(
     await shows(host, "eve", video="on")
 
 
+async def test_a_tick_stays_until_it_is_answered(server: RunningServer, lobby: OpenLobby) -> None:
+    host = await enter(lobby, invitation(server, "tick", "host", MODERATES))
+    await host.click("#toggle-people")
+    await host.evaluate(
+        "() => { sfuRoom.moderation.setRoom = () => new Promise((resolve) => (window.answer = resolve)); }"
+    )
+    await host.check("#people-lobby-on")
+    await host.click("#people-hand")  # its answer draws the list anew
+    await host.wait_for_selector("#people-hand[aria-pressed=true]")
+    assert await host.is_checked("#people-lobby-on")
+    await host.evaluate("() => window.answer()")  # without the room having changed
+    assert not await host.is_checked("#people-lobby-on")
+
+
 async def test_who_is_muted_by_a_moderator_is_not_heard_until_asked(server: RunningServer, lobby: OpenLobby) -> None:
     bob = await enter(lobby, invitation(server, "mute", "bob"))
     host = await enter(lobby, invitation(server, "mute", "host", MODERATES))

@@ -9,6 +9,7 @@ import { PersonRow } from './person-row.js';
 import { moderationWords } from './moderation-words.js';
 
 /** @typedef {import('../client/client.js').Room} Room */
+/** @typedef {{locked?: boolean, lobby?: boolean}} RoomSettings */
 
 export class People {
   #room;
@@ -25,6 +26,8 @@ export class People {
   #listening = new AbortController();
   /** @type {Map<string, PersonRow>} by identity */
   #rows = new Map();
+  /** @type {Set<RoomSettings>} what the server has not answered yet; a tick stays meanwhile, whatever else happens */
+  #asked = new Set();
 
   /**
    * @param {Room} room
@@ -64,8 +67,9 @@ export class People {
     this.#hand.ariaPressed = this.#raise.ariaPressed = String(you.hand > 0);
     this.#raise.textContent = label;
     element('people-room', HTMLElement).hidden = !grants.administer;
-    this.#locked.checked = moderation.state.locked;
-    this.#lobbyOn.checked = moderation.state.lobby;
+    const { locked, lobby } = Object.assign({ ...moderation.state }, ...this.#asked);
+    this.#locked.checked = locked;
+    this.#lobbyOn.checked = lobby;
     element('call-locked', HTMLElement).hidden = !moderation.state.locked;
     const everybody = [you, ...participants.values()].sort((one, other) => orderOf(one) - orderOf(other));
     const identities = everybody.map(({ identity }) => identity);
@@ -158,9 +162,10 @@ export class People {
     if (hand && !before && identity !== this.#room.you.identity) announce(`${name} raised a hand`);
   }
 
-  /** @param {{locked?: boolean, lobby?: boolean}} settings */
+  /** @param {RoomSettings} settings */
   async #set(settings) {
-    await this.#do(() => this.#room.moderation.setRoom(settings));
+    this.#asked.add(settings);
+    await this.#do(() => this.#room.moderation.setRoom(settings).finally(() => this.#asked.delete(settings)));
   }
 
   /** @param {() => Promise<void>} step */
