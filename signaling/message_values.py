@@ -25,8 +25,11 @@ KIND_OF_SOURCE: dict[Source, Kind] = {
 }
 
 Side = Annotated[int, Meta(ge=0, le=16384)]  # of a picture, in pixels; more than any codec here has
-# JavaScript counts exactly up to here.
-RequestId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+MAX_TILES = 256  # of a layout; no screen shows so many
+# JavaScript counts exactly up to here, and it fits what carries it on to the Worker.
+MAX_COUNT = 2**53 - 1
+RequestId = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 
 
 def _snake_case(class_name: str) -> str:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sfu.core.types import Kind, TransportState
 from signaling.message_values import KIND_OF_SOURCE as KIND_OF_SOURCE
+from signaling.message_values import MAX_TILES, Count
 from signaling.message_values import ConnectionName as ConnectionName
 from signaling.message_values import Grants as Grants
 from signaling.message_values import LeaveReason as LeaveReason
@@ -150,9 +151,9 @@ class LimitLayer(Request, frozen=True, kw_only=True):
 class Layout(Request, frozen=True, kw_only=True):
     """What the client shows, whole. `tiles` in the order shown; null: it leaves that to the server."""
 
-    tiles: Annotated[tuple[Tile, ...], Meta(max_length=256)] | None = None
-    last_n: Annotated[int, Meta(ge=0)] | None = None
-    max_bps: Annotated[int, Meta(ge=0)] | None = None
+    tiles: Annotated[tuple[Tile, ...], Meta(max_length=MAX_TILES)] | None = None
+    last_n: Count | None = None
+    max_bps: Count | None = None
 
 
 class Explain(Request, frozen=True, kw_only=True):

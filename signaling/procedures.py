@@ -4,11 +4,11 @@ moderator, means to them. Procedures run in the lane of their connection; wishes
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from signaling.auth import Grant
 from signaling.errors import Refused
-from signaling.lane import Lane, Procedure
+from signaling.lane import Lane, Procedure, Steps
 from signaling.limits import SessionLimits
 from signaling.messages import (
     Answer,
@@ -54,6 +54,8 @@ from signaling.room_events import (
 )
 from signaling.subscribing import Subscribing
 
+T = TypeVar("T")
+
 PUBLISHING: Final[dict[type, Callable[..., Procedure]]] = {
     Publish: Publishing.publish,
     Unpublish: Publishing.unpublish,
@@ -70,6 +72,20 @@ WISHES: Final[dict[type, Callable[..., None]]] = {
     Subscribe: Subscribing.subscribe,
     Unsubscribe: Subscribing.unsubscribe,
 }
+
+# Of the app, instead of the client.
+Question = Callable[[Subscribing], Steps[Any]]
+
+
+def answered(steps: Steps[T], tell: Callable[[T | Refused], None]) -> Procedure:
+    """Who asks is told in any case, also when this is cut short."""
+    told: T | Refused = Refused("unavailable", "the connection is being built anew")
+    try:
+        told = yield from steps
+    except Refused as error:
+        told = error
+    finally:
+        tell(told)
 
 
 def connections(

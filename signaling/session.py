@@ -53,7 +53,18 @@ from signaling.names import Names
 from signaling.outgoing import Outgoing
 from signaling.outputs import Announce, Attend, Call, Close, Depart, Enter, Moderate, Output, Renew, TakeUp
 from signaling.presence import Presence
-from signaling.procedures import PUBLISHING, SUBSCRIBING, WISHES, connections, hear, resynchronised, verdict, welcome
+from signaling.procedures import (
+    PUBLISHING,
+    SUBSCRIBING,
+    WISHES,
+    Question,
+    answered,
+    connections,
+    hear,
+    resynchronised,
+    verdict,
+    welcome,
+)
 from signaling.publishing import Publishing
 from signaling.rate import Pace
 from signaling.room_events import Entered, Evicted, RoomEvent, Transfer
@@ -244,9 +255,9 @@ class ClientSession:
         """What was asked by Moderate. A refusal is about somebody else: it never ends this session."""
         self._outgoing.send(verdict(request.id, refused))
 
-    def explain_to(self, tell: Callable[[Any], None]) -> None:
+    def ask(self, question: Question, tell: Callable[[Any], None]) -> None:
         if self._subscribing is not None:
-            self._subscribe_lane.start(self._subscribing.explain_to(tell))
+            self._subscribe_lane.start(answered(question(self._subscribing), tell))
 
     # --- from the Worker, and from the shell ---
 

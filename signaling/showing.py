@@ -20,25 +20,25 @@ from signaling.slots import SlotTable
 class Showing:
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._layout: Layout | None = None
+        self.layout: Layout | None = None
         self._told = True
 
     def set(self, layout: Layout) -> None:
-        self._layout, self._told = layout, False
+        self.layout, self._told = layout, False
 
     def priorities(self) -> list[str] | None:
         """Tracks that have a tile, those on stage first. `None`: the client does not say."""
-        if self._layout is None or self._layout.tiles is None:
+        if self.layout is None or self.layout.tiles is None:
             return None
-        return [tile.track for tile in sorted(self._layout.tiles, key=lambda tile: not tile.on_stage)]
+        return [tile.track for tile in sorted(self.layout.tiles, key=lambda tile: not tile.on_stage)]
 
     def on_forgotten(self) -> None:
         """The Worker knows it not, or by names that are no more."""
-        self._told = self._layout is None
+        self._told = self.layout is None
 
     def tell(self, transport: str | None, media: Mapping[str, str | None]) -> Procedure:
         """`media`: of tracks that have moved. Without a Transport there is nobody to tell yet."""
-        layout = self._layout
+        layout = self.layout
         if self._told or layout is None or transport is None:
             return
         self._told = True

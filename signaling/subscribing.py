@@ -16,6 +16,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from msgspec import UNSET, UnsetType
+
 from sfu import control
 from sfu.control import Done, Failed, RemoteParameters, SlotAdded, TransportOpened
 from sfu.core.types import Kind
@@ -48,7 +50,7 @@ from signaling.room_events import Entered, LoudestChanged, MediaMoved, RoomEvent
 from signaling.seating import Audience, Seating, matters, seat
 from signaling.showing import Showing, explanation
 from signaling.slots import Slot, SlotTable
-from signaling.wishes import Wishes
+from signaling.wishes import Wish, Wishes
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +169,9 @@ class Subscribing:
 
     def _on_unpublished(self, name: str) -> None:
         """The Worker has ended its Subscriptions already."""
-        self._forget(name)
+        self._wishes.forget(name)
+        self._media.pop(name, None)
+        self._slots.forget(name)
         self._unsettled = True
 
     # --- the Worker ---
@@ -219,7 +223,8 @@ class Subscribing:
         if not self._permitted:
             raise Refused("not_granted", "the token does not permit subscribing")
         self._wishes.known(request.track)
-        self._wish(request.track)
+        self._wishes.wish(request.track)
+        self._unsettled = True
         self._emit(Send(Ok(id=request.id)))
 
     def unsubscribe(self, request: Unsubscribe) -> None:
@@ -229,9 +234,13 @@ class Subscribing:
         self._emit(Send(Ok(id=request.id)))
 
     def limit_layer(self, request: LimitLayer) -> Procedure:
-        track = self._wishes.known(request.track)
-        self._wishes.limit(request.track, request.rid)
-        slot = self._slots.of_track(request.track)
+        yield from self._limit(request.track, request.rid)
+        self._emit(Send(Ok(id=request.id)))
+
+    def _limit(self, name: str, rid: str | None) -> Steps[None]:
+        track = self._wishes.known(name)
+        self._wishes.limit(name, rid)
+        slot = self._slots.of_track(name)
         if slot is not None and slot.subscription is not None:
             (reply,) = yield [
                 control.LimitLayer(
@@ -239,30 +248,14 @@ class Subscribing:
                 )
             ]
             expect(reply, Done)
-        self._emit(Send(Ok(id=request.id)))
 
     def set_layout(self, request: Layout) -> Procedure:
-        self._showing.set(request)
-        self._unsettled |= self._crowded
-        yield from self._showing.tell(self.transport, self._media)
+        yield from self.show(request)
         self._emit(Send(Ok(id=request.id)))
 
     def explain(self, request: Explain) -> Procedure:
-        told = yield from self._explanation(request.id)
+        told = yield from self.explanation(request.id)
         self._emit(Send(told))
-
-    def explain_to(self, tell: Callable[[Explanation | Refused], None]) -> Procedure:
-        """The same for somebody else, who is told in any case, also when this is cut short."""
-        told: Explanation | Refused = Refused("unavailable", "the connection is being built anew")
-        try:
-            told = yield from self._explanation(0)
-        except Refused as error:
-            told = error
-        finally:
-            tell(told)
-
-    def _explanation(self, request: int) -> Steps[Explanation]:
-        return explanation(request, self._names, self.transport, self._slots, self._media)
 
     def answer(self, request: Answer) -> Procedure:
         if self._outstanding is None or self._outstanding != request.offer:
@@ -294,6 +287,34 @@ class Subscribing:
         self._local = expect(reply, TransportOpened)
         self._restarted = self._unsettled = True
         self._emit(Send(Ok(id=request.id)))
+
+    # --- the client, or the app for it ---
+
+    def show(self, layout: Layout) -> Steps[Layout]:
+        self._showing.set(layout)
+        self._unsettled |= self._crowded
+        yield from self._showing.tell(self.transport, self._media)
+        return layout
+
+    def layout(self) -> Steps[Layout]:
+        """The last that was said; without one, nothing is."""
+        yield ()
+        return self._showing.layout or Layout(id=0)
+
+    def change(self, track: str, subscribed: bool | None, max_rid: str | UnsetType | None) -> Steps[Wish]:
+        """None and UNSET leave it as it is. All of it or, refused, nothing."""
+        self._wishes.known(track)
+        if subscribed and not self._permitted:
+            raise Refused("conflict", f"{self._identity} may not subscribe")
+        if max_rid is not UNSET:
+            yield from self._limit(track, max_rid)
+        if subscribed is not None:
+            (self._wishes.wish if subscribed else self._wishes.withdraw)(track)
+            self._unsettled = True
+        return self._wishes.of_track(track)
+
+    def explanation(self, request: int = 0) -> Steps[Explanation]:
+        return explanation(request, self._names, self.transport, self._slots, self._media)
 
     # --- reconciling ---
 
@@ -383,15 +404,6 @@ class Subscribing:
                 if reply.code == "no_common_codec":
                     slot.undecodable = command.track
                 logger.warning("track %s not forwarded to %s: %s", command.track, self._identity, reply.reason)
-
-    def _wish(self, name: str) -> None:
-        self._wishes.wish(name)
-        self._unsettled = True
-
-    def _forget(self, name: str) -> None:
-        self._wishes.forget(name)
-        self._media.pop(name, None)
-        self._slots.forget(name)
 
 
 def add_slots(slots: SlotTable, kinds: Sequence[Kind], transport: str, names: Names) -> Steps[bool]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from signaling.errors import Refused
 from signaling.messages import TrackDescription
 from signaling.seating import RemoteTrack, numbered
+
+
+class Wish(NamedTuple):
+    """Of one track: whether it is to be received, and the best rid of it."""
+
+    subscribed: bool
+    max_rid: str | None
 
 
 class Wishes:
@@ -73,6 +81,9 @@ class Wishes:
             self._limit_rids[name] = rid
         else:
             raise Refused("unknown_layer", f"track {name} has no rid {rid[:16]!r}")
+
+    def of_track(self, name: str) -> Wish:
+        return Wish(name in self._wished, self._limit_rids.get(name))
 
     def max_layer(self, track: RemoteTrack) -> int | None:
         return track.layer_of(self._limit_rids.get(track.name))

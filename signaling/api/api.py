@@ -21,6 +21,7 @@ from signaling.api.participants import Participants
 from signaling.api.rooms import Rooms
 from signaling.api.tokens import Tokens
 from signaling.api.tracks import Tracks
+from signaling.api.watching import Watching
 from signaling.api.webhooks import Webhooks
 from signaling.config import ServerConfig
 from signaling.draining import Draining
@@ -51,6 +52,7 @@ class Api:
             *Tokens(keys, observer).operations(),
             *Participants(observer).operations(),
             *Tracks(observer).operations(),
+            *Watching(observer).operations(),
             *Bans(observer).operations(),
             *Messages(observer).operations(),
             *self._events.operations(),

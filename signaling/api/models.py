@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from signaling.auth import IDENTITY_PATTERN, MAX_NAME_CHARACTERS, ROOM_PATTERN
 from signaling.events import AnyEvent
 from signaling.limits import RoomLimits
-from signaling.message_values import Grants, ParticipantState, Source, TrackDescription
+from signaling.message_values import MAX_TILES, Count, Grants, ParticipantState, Side, Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
 
 # The document states these, so they are what no server exceeds; the rest is as each is set (`out_of_range`).
@@ -25,6 +25,9 @@ MAX_HISTORY_MESSAGES: Final = _LIMITS.max_history_messages
 MAX_REASON_CHARACTERS: Final = 200
 # Thirty years are for ever.
 MAX_BAN_S: Final = 1e9
+# Of the ids in bodies, which are ours, and of rids (RFC 8852 sets no limit; browsers take 255, people use one letter).
+MAX_ID_CHARACTERS: Final = 64
+MAX_RID_CHARACTERS: Final = 16
 
 Seconds = Annotated[float, Meta(ge=0)]
 
@@ -234,6 +237,46 @@ class SubscriptionList(Struct, frozen=True, kw_only=True):
     budget_bps: Annotated[int, Meta(description="What is spent on him at most.")]
     estimate_bps: Annotated[int | None, Meta(description="What his connection carries; null before that is known.")]
     items: list[SubscriptionItem]
+
+
+class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is not named stays as it is."""
+
+    subscribed: bool | UnsetType = UNSET
+    max_rid: (
+        Annotated[
+            Annotated[str, Meta(max_length=MAX_RID_CHARACTERS)] | None,
+            Meta(description="No better layer than this; null: the best that fits."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class SubscriptionWish(Struct, frozen=True, kw_only=True):
+    """What is to be received of a track. Whether it is, and in which quality: `explain`."""
+
+    track: str
+    subscribed: bool
+    max_rid: str | None
+
+
+class LayoutTile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is shown of one video track, in pixels of the participant's screen."""
+
+    track: Annotated[str, Meta(max_length=MAX_ID_CHARACTERS)]
+    width: Side
+    height: Side
+    frame_rate: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="More is of no use.")] = None
+    on_stage: bool = False
+    selected: bool = False
+
+
+class ShownLayout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a participant's client shows, in the order shown. Null: it leaves that to the server."""
+
+    tiles: Annotated[list[LayoutTile], Meta(max_length=MAX_TILES)] | None = None
+    last_n: Annotated[Count | None, Meta(description="So many videos at most.")] = None
+    max_bps: Annotated[Count | None, Meta(description="So much is spent on it at most.")] = None
 
 
 # --- tokens --------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from typing import Final, TypeVar
 
 from sfu.control import AnyCommand, AnyReply, Failed, ReadStatistics, Statistics
 from signaling.errors import Refused
+from signaling.lane import Steps
 from signaling.messages import Explanation
 from signaling.rooms import RoomDirectory
+from signaling.subscribing import Subscribing
 from signaling.switchboard import Switchboard
 from signaling.workers import Workers
 
@@ -41,12 +43,16 @@ class Observer:
 
     async def explanation(self, room: str, identity: str) -> Explanation:
         """Why somebody receives what he does. Raises Refused."""
-        told: asyncio.Future[Explanation | Refused] = asyncio.get_running_loop().create_future()
+        return await self.ask_about(room, identity, methodcaller("explanation"))
+
+    async def ask_about(self, room: str, identity: str, question: Callable[[Subscribing], Steps[R]]) -> R:
+        """What somebody receives; what he wishes may be changed, too. Raises Refused."""
+        told: asyncio.Future[R | Refused] = asyncio.get_running_loop().create_future()
         number = self.directory.session_of(room, identity)
         if number is None:
             raise Refused("unknown_participant", f"{identity} is not in the room")
         tell = partial(_settle, told)
-        self.switchboard.feed(number, methodcaller("explain_to", tell))
+        self.switchboard.feed(number, methodcaller("ask", question, tell))
         try:
             answer = await asyncio.wait_for(told, ANSWER_TIMEOUT_S)
         except TimeoutError:

@@ -23,6 +23,7 @@ PROBLEMS: Final = MappingProxyType(
         "unknown_participant": (404, "Nobody of this identity is in the room."),
         "unknown_track": (404, "The participant publishes no such track."),
         "unknown_subscription": (404, "The participant receives no such track."),
+        "unknown_layer": (409, "The track has no layer of this rid."),
         "unknown_ban": (404, "There is no such ban."),
         "unknown_webhook": (404, "There is no such webhook."),
         "unknown_delivery": (404, "There is no such delivery to this webhook, or not any more."),

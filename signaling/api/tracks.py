@@ -1,12 +1,10 @@
-"""What somebody publishes and receives, what arrives of it, and why it looks as it does."""
+"""What somebody publishes, and what arrives of it."""
 
 from __future__ import annotations
 
 from signaling.api.models import (
     LayerFigures,
     ParticipantFigures,
-    SubscriptionItem,
-    SubscriptionList,
     TrackChange,
     TrackFigures,
     TrackList,
@@ -14,13 +12,10 @@ from signaling.api.models import (
 from signaling.api.observing import Observer, public_name
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.participants import PARTICIPANT
-from signaling.api.reasons import sentence
 from signaling.errors import Refused
 from signaling.message_values import Participant, TrackDescription
-from signaling.messages import TrackExplanation
 
 _TRACKS = PARTICIPANT + "/tracks"
-_SUBSCRIPTIONS = PARTICIPANT + "/subscriptions"
 
 
 class Tracks:
@@ -71,26 +66,6 @@ class Tracks:
                 answer=ParticipantFigures,
                 problems=("unavailable",),
             ),
-            Operation(
-                name="list_subscriptions",
-                method="GET",
-                path=_SUBSCRIPTIONS,
-                tag="subscriptions",
-                summary="What a participant receives, and why in this quality",
-                run=self._subscriptions,
-                answer=SubscriptionList,
-                problems=("unavailable", "conflict"),
-            ),
-            Operation(
-                name="explain_subscription",
-                method="GET",
-                path=_SUBSCRIPTIONS + "/{track}/explain",
-                tag="subscriptions",
-                summary="Why a participant sees one track as he does",
-                run=self._explain,
-                answer=SubscriptionItem,
-                problems=("unavailable", "conflict", "unknown_subscription"),
-            ),
         )
 
     async def _list(self, asked: Asked) -> Answer:
@@ -134,22 +109,6 @@ class Tracks:
         ]
         return Answer(ParticipantFigures(identity=participant.identity, published=published))
 
-    async def _subscriptions(self, asked: Asked) -> Answer:
-        identity = self._participant(asked).identity
-        told = await self._observer.explanation(asked.path["room"], identity)
-        items = [_subscription(track) for track in told.tracks]
-        return Answer(
-            SubscriptionList(identity=identity, budget_bps=told.budget_bps, estimate_bps=told.estimate_bps, items=items)
-        )
-
-    async def _explain(self, asked: Asked) -> Answer:
-        identity = self._participant(asked).identity
-        told = await self._observer.explanation(asked.path["room"], identity)
-        track = next((one for one in told.tracks if one.track == asked.path["track"]), None)
-        if track is None:
-            raise Refused("unknown_subscription", f"{identity} receives no such track")
-        return Answer(_subscription(track))
-
     def _participant(self, asked: Asked) -> Participant:
         return self._observer.directory.participant(asked.path["room"], asked.path["identity"]).participant
 
@@ -159,18 +118,3 @@ class Tracks:
         if track is None:
             raise Refused("unknown_track", f"{participant.identity} publishes no such track")
         return asked.path["room"], participant.identity, track
-
-
-def _subscription(track: TrackExplanation) -> SubscriptionItem:
-    return SubscriptionItem(
-        track=track.track,
-        reason=track.reason,
-        explanation=sentence(track),
-        since_s=track.since_s,
-        rid=track.rid,
-        wanted_rid=track.wanted_rid,
-        ideal_rid=track.ideal_rid,
-        bitrate_bps=track.bitrate_bps,
-        missing_bps=track.missing_bps,
-        tile_pixels=track.tile_pixels,
-    )

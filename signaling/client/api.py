@@ -33,9 +33,12 @@ from signaling.api.models import (
     RoomChange,
     RoomPage,
     RoomWish,
+    ShownLayout,
     SourceToUnmute,
+    SubscriptionChange,
     SubscriptionItem,
     SubscriptionList,
+    SubscriptionWish,
     Token,
     TokenReading,
     TokenToRead,
@@ -194,6 +197,18 @@ class ServerApi(Asking):
     async def explain_subscription(self, room: str, identity: str, track: str) -> SubscriptionItem:
         path = f"{_participant(room, identity)}/subscriptions/{quote(track, safe='')}/explain"
         return await self.get(path, SubscriptionItem)
+
+    async def change_subscription(
+        self, room: str, identity: str, track: str, change: SubscriptionChange
+    ) -> SubscriptionWish:
+        path = f"{_participant(room, identity)}/subscriptions/{quote(track, safe='')}"
+        return await self.ask("PATCH", path, SubscriptionWish, body=change)
+
+    async def get_layout(self, room: str, identity: str) -> ShownLayout:
+        return await self.get(_participant(room, identity) + "/layout", ShownLayout)
+
+    async def set_layout(self, room: str, identity: str, layout: ShownLayout) -> ShownLayout:
+        return await self.ask("PUT", _participant(room, identity) + "/layout", ShownLayout, body=layout)
 
     # --- bans ---
 

@@ -195,8 +195,8 @@ class HttpSession:
     def on_timeout(self, now: float) -> None:
         """See `next_timeout`."""
 
-    def explain_to(self, tell: Callable[[Refused], None]) -> None:
-        tell(Refused("conflict", "who publishes or watches by HTTP is told no reasons, and so is nobody else"))
+    def ask(self, question: object, tell: Callable[[Refused], None]) -> None:
+        tell(Refused("conflict", "who publishes or watches by HTTP is asked nothing about what it receives"))
 
     def on_shutdown(self) -> None:
         self._end("server_shutdown", "server_shutdown", "the server stops")

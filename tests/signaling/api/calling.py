@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import pytest
 from yarl import URL
 
+from sfu.core.types import Codec
+from signaling.client import SourceToPublish, connect
+from signaling.client.api import ApiError
 from signaling.messages import Join, Joined
 from signaling.server import Server
 from tests.signaling.servers import SECRET, Socket, connected, token
@@ -55,6 +59,14 @@ class Backend:
             return Came(response.status, response.headers, await response.json(content_type=None) if is_json else None)
 
 
+@contextlib.contextmanager
+def declined(code: str) -> Iterator[None]:
+    with pytest.raises(ApiError) as caught:
+        yield
+    assert caught.value.code == code
+    assert caught.value.request_id.startswith("REQ_")
+
+
 @contextlib.asynccontextmanager
 async def backend(server: Server, key: str | None = KEY) -> AsyncIterator[Backend]:
     async with aiohttp.ClientSession() as http:
@@ -72,3 +84,13 @@ async def present(server: Server, *identities: str, room: str = "demo") -> Async
             assert isinstance(joined, Joined), joined
             sockets.append(socket)
         yield sockets
+
+
+@contextlib.asynccontextmanager
+async def publishing(
+    server: Server, identity: str, room: str = "demo", rids: tuple[str, ...] = ()
+) -> AsyncIterator[str]:
+    """Somebody has a camera; its track."""
+    async with connect(server.url, room, token(identity, room)) as client:
+        (camera,) = await client.publish([SourceToPublish("camera", Codec.VP8, rids)])
+        yield camera.track

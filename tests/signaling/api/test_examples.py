@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -11,10 +14,12 @@ import pytest
 
 from signaling.api.operations import Operation
 from signaling.api.parameters import PATH
+from signaling.client import connect
 from signaling.client.api import ServerApi
+from signaling.moderation_messages import InLobby
 from signaling.server import Server
-from tests.signaling.api.calling import backend, present
-from tests.signaling.servers import serving
+from tests.signaling.api.calling import backend, present, publishing
+from tests.signaling.servers import WAIT_S, connected, serving, token
 
 # Where an example is about something that has to be there first: which one makes it.
 FIRST = {
@@ -35,31 +40,15 @@ async def operations() -> tuple[Operation, ...]:
 
 
 OPERATIONS = {operation.name: operation for operation in asyncio.run(operations())}
-# Those whose example needs somebody with a track, or in the lobby: tests/signaling/api/test_moderation.py. Or something
-# delivered: test_webhooks.py.
-ELSEWHERE = {
-    "admit_participant",
-    "deny_participant",
-    "change_track",
-    "stop_track",
-    "explain_subscription",
-    "redeliver",
-}
 STREAMS = {"stream_events", "stream_room_events"}
 
 
-async def try_example(server: Server, name: str, made: str | None = None) -> Any:
-    """`made`: the id of what the example is about, where that is another each time. Returns what it answered."""
+async def try_example(server: Server, name: str, made: Mapping[str, str] | None = None) -> Any:
+    """`made`: what in the path is another each time. Returns what it answered."""
     operation = OPERATIONS[name]
     example = operation.example
-    path = re.sub(
-        r"{(\w+)}",
-        lambda found: quote(
-            made if made and found[1] in ("webhook", "key") else example.path.get(found[1], PATH[found[1]].example),
-            safe="~",
-        ),
-        operation.address,
-    )
+    values = {one: PATH[one].example for one in operation.names} | dict(example.path) | dict(made or {})
+    path = re.sub(r"{(\w+)}", lambda found: quote(values[found[1]], safe="~"), operation.address)
     query = f"?{urlencode(example.query)}" if example.query else ""
     async with backend(server) as ask:
         came = await ask.ask(operation.method, path + query, example.body)
@@ -75,17 +64,81 @@ def says(answer: Any, expected: Any) -> bool:
     return expected is None or bool(answer == expected)
 
 
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in ELSEWHERE | STREAMS])
+@contextlib.asynccontextmanager
+async def somebody_publishes(server: Server) -> AsyncIterator[str]:
+    """Ada, and eve receives it."""
+    async with publishing(server, "ada", "standup") as track, present(server, "eve", room="standup"):
+        yield track
+
+
+@contextlib.asynccontextmanager
+async def somebody_watches(server: Server) -> AsyncIterator[str]:
+    """Ada, what eve publishes."""
+    async with (
+        publishing(server, "eve", "standup") as track,
+        connect(server.url, "standup", token("ada", "standup")) as ada,
+    ):
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        yield track
+
+
+@contextlib.asynccontextmanager
+async def somebody_waits(server: Server) -> AsyncIterator[None]:
+    await try_example(server, "create_room")
+    async with connected(server, "standup") as socket:
+        await socket.send(f'{{"type": "join", "id": 1, "token": "{token("ada", "standup")}"}}')
+        assert isinstance(await socket.hear(), InLobby)
+        yield
+
+
+@contextlib.asynccontextmanager
+async def something_was_delivered(server: Server) -> AsyncIterator[tuple[str, str]]:
+    """Or was tried, at least."""
+    webhook = (await try_example(server, "create_webhook"))["id"]
+    await try_example(server, "test_webhook", {"webhook": webhook})
+    async with backend(server) as ask:
+        (delivery, *_) = (await ask.ask("GET", f"/webhooks/{webhook}/deliveries")).body["items"]
+    yield webhook, delivery["id"]
+
+
+# What there has to be, and what in the path is another each time.
+SCENES: dict[str, tuple[Callable[[Server], AbstractAsyncContextManager[Any]], tuple[str, ...]]] = {
+    "admit_participant": (somebody_waits, ()),
+    "deny_participant": (somebody_waits, ()),
+    "change_track": (somebody_publishes, ("track",)),
+    "stop_track": (somebody_publishes, ("track",)),
+    "change_subscription": (somebody_watches, ("track",)),
+    "explain_subscription": (somebody_watches, ("track",)),
+    "redeliver": (something_was_delivered, ("webhook", "delivery")),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in STREAMS | SCENES.keys()])
 async def test_the_example_of(name: str) -> None:
     async with serving() as server:
         if name == "create_room":
             await try_example(server, name)
             return
         async with present(server, "ada", "eve", room="standup"):
-            made = None
+            made: dict[str, str] = {}
             if name in FIRST:
-                made = (await try_example(server, FIRST[name])).get("id")
+                came = await try_example(server, FIRST[name])
+                made = {OPERATIONS[name].names[-1]: came["id"]} if "id" in came else {}
             await try_example(server, name, made)
+
+
+@pytest.mark.parametrize("name", SCENES)
+async def test_the_example_in_its_scene_of(name: str) -> None:
+    scene, names = SCENES[name]
+    async with serving() as server, scene(server) as found:
+        values = found if isinstance(found, tuple) else (found,)
+        await try_example(server, name, dict(zip(names, values, strict=False)))
+
+
+def test_nothing_in_the_document_is_left_out() -> None:
+    """Streams have no end, and tests of their own: test_events.py."""
+    assert {*FIRST, *SCENES, *STREAMS} <= OPERATIONS.keys()
+    assert all(OPERATIONS[name].stream is not None for name in STREAMS)
 
 
 def test_the_client_has_a_method_for_each_operation() -> None:

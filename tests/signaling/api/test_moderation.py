@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
-
-import pytest
 
 from signaling.api.models import BanWish, ParticipantChange, RoomChange, RoomWish
 from signaling.client.api import ApiError, ServerApi
 from signaling.messages import Join
 from signaling.moderation_messages import GrantChanges, InLobby
 from signaling.server import Server
-from tests.signaling.api.calling import KEY, present
+from tests.signaling.api.calling import KEY, declined, present
 from tests.signaling.servers import connected, serving, token
 
 
@@ -22,14 +19,6 @@ from tests.signaling.servers import connected, serving, token
 async def asking(server: Server, key: str = KEY) -> AsyncIterator[ServerApi]:
     async with ServerApi(server.url, key, pause_s=0.01) as api:
         yield api
-
-
-@contextlib.contextmanager
-def declined(code: str) -> Any:
-    with pytest.raises(ApiError) as caught:
-        yield
-    assert caught.value.code == code
-    assert caught.value.request_id.startswith("REQ_")
 
 
 async def test_a_room_is_made_changed_and_ended() -> None:

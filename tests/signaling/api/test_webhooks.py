@@ -20,8 +20,8 @@ from signaling.client.api import ServerApi
 from signaling.client.messaging import Incoming
 from signaling.messages import Join
 from signaling.webhooks.signature import verify
-from tests.signaling.api.calling import present
-from tests.signaling.api.test_moderation import asking, declined
+from tests.signaling.api.calling import declined, present
+from tests.signaling.api.test_moderation import asking
 from tests.signaling.servers import WAIT_S, connected, serving, token
 from tests.signaling.test_http import get
 

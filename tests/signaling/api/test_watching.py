@@ -1,0 +1,93 @@
+"""What somebody is to receive, and shows, as an app backend sets it: over real sockets, with real subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from signaling.api.models import LayoutTile, ParticipantChange, ShownLayout, SubscriptionChange
+from signaling.client import connect
+from signaling.client.api import ServerApi
+from signaling.messages import Layout, Tile
+from signaling.moderation_messages import GrantChanges
+from tests.signaling.api.calling import KEY, backend, declined, present, publishing
+from tests.signaling.servers import WAIT_S, serving, token
+
+NOWHERE = "TR_00000000000000000000"
+
+
+async def test_a_subscription_is_ended_limited_and_taken_up_again() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        track = await stack.enter_async_context(publishing(server, "eve", rids=("q", "f")))
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        wish = await api.change_subscription("demo", "ada", track, SubscriptionChange(subscribed=False))
+        assert (wish.track, wish.subscribed, wish.max_rid) == (track, False, None)
+        await ada.until(lambda: ada.reception_of(track) is None, WAIT_S)
+        with declined("unknown_subscription"):
+            await api.explain_subscription("demo", "ada", track)
+        wish = await api.change_subscription("demo", "ada", track, SubscriptionChange(subscribed=True, max_rid="q"))
+        assert (wish.subscribed, wish.max_rid) == (True, "q")
+        assert (await api.explain_subscription("demo", "ada", track)).track == track
+        # Said again after a time-out, say; what is not named stays.
+        assert await api.change_subscription("demo", "ada", track, SubscriptionChange(subscribed=True)) == wish
+        assert (await api.change_subscription("demo", "ada", track, SubscriptionChange(max_rid=None))).max_rid is None
+
+
+async def test_what_cannot_be_received_changes_nothing() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        track = await stack.enter_async_context(publishing(server, "eve", rids=("q", "f")))
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        with declined("unknown_track"):
+            await api.change_subscription("demo", "ada", NOWHERE, SubscriptionChange(subscribed=True))
+        with declined("unknown_layer"):
+            await api.change_subscription("demo", "ada", track, SubscriptionChange(subscribed=False, max_rid="x"))
+        assert (await api.change_subscription("demo", "ada", track, SubscriptionChange())).subscribed
+        with declined("unknown_participant"):
+            await api.change_subscription("demo", "nobody", track, SubscriptionChange(subscribed=True))
+        await api.change_participant("demo", "ada", ParticipantChange(grants=GrantChanges(subscribe=False)))
+        with declined("conflict"):
+            await api.change_subscription("demo", "ada", track, SubscriptionChange(subscribed=True))
+
+
+async def test_changes_that_race_leave_what_one_of_them_asked_for() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        track = await stack.enter_async_context(publishing(server, "eve", rids=("q", "f")))
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        changes = [SubscriptionChange(subscribed=bool(number % 2), max_rid="qf"[number % 2]) for number in range(10)]
+        await asyncio.gather(*(api.change_subscription("demo", "ada", track, change) for change in changes))
+        wish = await api.change_subscription("demo", "ada", track, SubscriptionChange())
+        assert (wish.subscribed, wish.max_rid) in ((False, "q"), (True, "f"))
+
+
+async def test_the_last_layout_counts_whoever_said_it() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, present(server, "ada") as (ada,):
+        assert await api.get_layout("demo", "ada") == ShownLayout()
+        shown = ShownLayout(tiles=[LayoutTile(track=NOWHERE, width=640, height=360, selected=True)], last_n=3)
+        assert await api.set_layout("demo", "ada", shown) == shown
+        assert await api.set_layout("demo", "ada", shown) == await api.get_layout("demo", "ada") == shown
+        await ada.say(Layout, tiles=(Tile(track=NOWHERE, width=64, height=36),), max_bps=9)
+        said = await api.get_layout("demo", "ada")
+        assert said == ShownLayout(tiles=[LayoutTile(track=NOWHERE, width=64, height=36)], max_bps=9)
+        assert await api.set_layout("demo", "ada", ShownLayout(tiles=[])) == ShownLayout(tiles=[])
+        with declined("unknown_participant"):
+            await api.set_layout("demo", "nobody", shown)
+
+
+async def test_a_layout_that_is_none_is_declined() -> None:
+    tile = {"track": NOWHERE, "width": 1, "height": 1}
+    async with serving() as server, present(server, "ada"), backend(server) as ask:
+        for body in (
+            {"tiles": [{"track": NOWHERE, "width": 1}]},
+            {"tiles": [tile | {"width": -1}]},
+            {"tiles": [tile | {"colour": "red"}]},
+            {"tiles": [tile | {"track": "TR_" + "0" * 62}]},
+            {"tiles": [tile] * 257},
+            {"last_n": -1},
+            {"max_bps": 2**64},
+            {"last": 1},
+        ):
+            came = await ask.ask("PUT", "/rooms/demo/participants/ada/layout", body)
+            assert (came.status, came.code) == (422, "invalid"), body
