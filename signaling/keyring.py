@@ -89,6 +89,13 @@ class Keyring(Mapping[str, str | PublicKey]):
         """Those that are good, the oldest first."""
         return sorted((one for one in self._made.values() if not self._is_over(one)), key=lambda one: one.created_at)
 
+    def one_made(self, key_id: str) -> StoredKey:
+        """That is good. Raises Refused `unknown_key`."""
+        key = self._made.get(key_id)
+        if key is None or self._is_over(key):
+            raise Refused("unknown_key", f"there is no key {key_id[:64]}")
+        return key
+
     def create(self, name: str) -> tuple[StoredKey, str]:
         """With its secret, which is not shown again. Raises Refused `out_of_range` or `limit`."""
         if len(name) > MAX_NAME_CHARACTERS:
@@ -105,9 +112,7 @@ class Keyring(Mapping[str, str | PublicKey]):
         """Good for so long still. Raises Refused `unknown_key`, or `not_granted` for those of the configuration."""
         if key_id in self._configured or key_id == OWN_KEY:
             raise Refused("not_granted", "this key is of the server's configuration")
-        if key_id not in self._made or self._is_over(self._made[key_id]):
-            raise Refused("unknown_key", f"there is no key {key_id[:64]}")
-        retired = replace(self._made[key_id], expires_at=self._clock() + in_s)
+        retired = replace(self.one_made(key_id), expires_at=self._clock() + in_s)
         self._made[key_id] = retired
         self._records.append(Put(retired))
         return retired

@@ -35,16 +35,29 @@ _HEADERS: Final = {
 }
 
 
-def problem(
-    status: int, code: str, detail: str, headers: dict[str, str] | None = None, request: web.Request | None = None
-) -> web.Response:
+class ProblemResponse(web.Response):
+    """A problem; which request it answers is said when the response leaves (`errors_as_problems`)."""
+
+    def __init__(self, content: dict[str, str | int], headers: dict[str, str]) -> None:
+        super().__init__(status=int(content["status"]), content_type="application/problem+json", headers=headers)
+        self._content = content
+
+    def answer(self, request: web.Request) -> ProblemResponse:
+        self.body = json.dumps(self._content | {"request_id": request_id(request)}).encode()
+        return self
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> ProblemResponse:
     """`code` is stable and for programs; `detail` is a sentence for people."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
-    if request is not None:
-        body["request_id"] = request_id(request)
-    return web.Response(
-        status=status, body=json.dumps(body).encode(), content_type="application/problem+json", headers=headers
-    )
+    title = HTTPStatus(status).phrase
+    content: dict[str, str | int] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return ProblemResponse(content, headers or {})
 
 
 def request_id(request: web.Request) -> str:
@@ -57,15 +70,16 @@ def request_id(request: web.Request) -> str:
 @web.middleware
 async def errors_as_problems(request: web.Request, handler: Respond) -> web.StreamResponse:
     try:
-        return await handler(request)
+        response = await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         kept = {name: value for name, value in error.headers.items() if name == "Allow"}
-        return problem(error.status, "http", error.reason, kept, request)
+        response = problem(error.status, "http", error.reason, kept)
     except Exception:
         logger.exception("%s %s %s: an error of ours", request_id(request), request.method, request.rel_url.path)
-        return problem(500, "internal", "our fault; it is in the log", request=request)
+        response = problem(500, "internal", "our fault; it is in the log")
+    return response.answer(request) if isinstance(response, ProblemResponse) else response
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

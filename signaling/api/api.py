@@ -11,6 +11,7 @@ from signaling.api.access import Doorkeeper
 from signaling.api.bans import Bans
 from signaling.api.dispatch import Dispatch
 from signaling.api.events import Events
+from signaling.api.exchanges import exchanges
 from signaling.api.keys import Keys
 from signaling.api.messages import Messages
 from signaling.api.nodes import Nodes
@@ -33,7 +34,7 @@ from signaling.workers import Workers
 
 
 class Api:
-    """`operations` are all there are, in the order in which the document shows them."""
+    """`operations` are all that are served here, in the order in which the document shows them."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class Api:
         self._dispatch = Dispatch(
             self.operations, Doorkeeper(keys, switchboard.directory.check_welcome), dev=config.dev
         )
-        self._document = json.dumps(document(self.operations, __version__)).encode()
+        self._document = json.dumps(document((*self.operations, *exchanges()), __version__)).encode()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         self._dispatch.add_routes(router)

@@ -60,7 +60,8 @@ class Dispatch:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         for operation in self._operations:
-            router.add_route(operation.method, operation.address, partial(self._respond, operation))
+            if operation.run is not None:
+                router.add_route(operation.method, operation.address, partial(self._respond, operation))
 
     async def _respond(self, operation: Operation, request: web.Request) -> web.StreamResponse:
         now = self._loop.time()
@@ -103,7 +104,7 @@ class Dispatch:
         if operation.method == "POST" and (key := request.headers.get("Idempotency-Key")) is not None:
             kept = await self._once(operation, asked, key, content)
         else:
-            kept = _encode(operation, await operation.run(asked))
+            kept = _encode(operation, await operation.carry_out(asked))
         return web.Response(status=kept.status, body=kept.body or None, headers=kept.headers | headers)
 
     async def _once(self, operation: Operation, asked: Asked, key: str, content: bytes) -> Kept:
@@ -125,7 +126,7 @@ class Dispatch:
 
     async def _carry_out_first(self, operation: Operation, asked: Asked, ticket: Ticket) -> Kept:
         try:
-            kept = _encode(operation, await operation.run(asked))
+            kept = _encode(operation, await operation.carry_out(asked))
         except BaseException:
             self._idempotency.abandon(ticket)
             raise

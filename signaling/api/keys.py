@@ -47,11 +47,32 @@ class Keys:
                 example=Example(body={"name": "shop"}, answer={"name": "shop"}),
             ),
             Operation(
+                name="get_key",
+                method="GET",
+                path="/keys/{key}",
+                tag="keys",
+                summary="One key that is good, without its secret",
+                run=self._get,
+                access="key",
+                answer=Key,
+                example=Example(answer={"name": "shop"}),
+            ),
+            Operation(
+                name="delete_key",
+                method="DELETE",
+                path="/keys/{key}",
+                tag="keys",
+                summary="End a key now",
+                run=self._delete,
+                access="key",
+                problems=("not_granted", "unavailable"),
+            ),
+            Operation(
                 name="retire_key",
                 method="POST",
                 path="/keys/{key}/retire",
                 tag="keys",
-                summary="End a key, now or after a while",
+                summary="End a key after a while",
                 description="Tokens that it signed end with it. To replace a key without a pause: make another, give "
                 "it to your backend, retire the old one for when its last tokens have ended.",
                 run=self._retire,
@@ -77,8 +98,16 @@ class Keys:
                 created_at=datetime.fromtimestamp(key.created_at, UTC),
                 expires_at=None,
                 secret=secret,
-            )
+            ),
+            location=f"/v1/keys/{key.id}",
         )
+
+    async def _get(self, asked: Asked) -> Answer:
+        return Answer(_item(self._keyring.one_made(asked.path["key"])))
+
+    async def _delete(self, asked: Asked) -> Answer:
+        await self._observer.perform(lambda directory, now: self._keyring.retire(asked.path["key"]))
+        return Answer()
 
     async def _retire(self, asked: Asked) -> Answer:
         key_id, in_s = asked.path["key"], asked.body.in_s

@@ -60,6 +60,12 @@ _COMMON_HEADERS: Final = {
     "RateLimit-Remaining": {"description": "So many are left.", "schema": {"type": "integer"}},
     "RateLimit-Reset": {"description": "Seconds until all are.", "schema": {"type": "integer"}},
 }
+_SCHEMES: Final = {
+    "key": ("key",),
+    "room": ("key", "administrator"),
+    "nobody": (),
+    "participant": ("participant",),
+}
 _REF: Final = "#/components/schemas/{name}"
 
 
@@ -87,6 +93,12 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
                     "bearerFormat": "JWT",
                     "description": "A token with `administer`, for its room.",
                 },
+                "participant": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token for joining the room.",
+                },
             },
             "schemas": {name: _without_tag(schema) for name, schema in components.items()},
         },
@@ -109,9 +121,7 @@ def _operation(operation: Operation, types: dict[Any, Any], components: dict[str
         "summary": operation.summary,
         "parameters": _parameters(operation, components),
         "responses": _responses(operation, types),
-        "security": {"key": [{"key": []}], "room": [{"key": []}, {"administrator": []}], "nobody": []}[
-            operation.access
-        ],
+        "security": [{scheme: []} for scheme in _SCHEMES[operation.access]],
     }
     if operation.description:
         described["description"] = operation.description
@@ -150,7 +160,7 @@ def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[s
             if name in operation.example.query:
                 described["example"] = operation.example.query[name]
             found.append(described)
-    if operation.method == "POST":
+    if operation.method == "POST" and operation.run is not None:
         found.append(
             {
                 "name": "Idempotency-Key",
@@ -162,6 +172,9 @@ def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[s
     if operation.changes:
         text = "The ETag it must still have, or `*`. Without it, the change is made whatever it is."
         found.append({"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}})
+    if (text := operation.needs_if_match) != "":
+        schema = {"type": "string"}
+        found.append({"name": "If-Match", "in": "header", "required": True, "description": text, "schema": schema})
     return found
 
 
@@ -177,9 +190,10 @@ def _as_text(field: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(operation: Operation, types: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(operation.success).phrase}
-    headers = (
-        dict(_COMMON_HEADERS) if operation.access != "nobody" else {"X-Request-Id": _COMMON_HEADERS["X-Request-Id"]}
-    )
+    is_counted = operation.access in ("key", "room")
+    headers = dict(_COMMON_HEADERS) if is_counted else {"X-Request-Id": _COMMON_HEADERS["X-Request-Id"]}
+    for name, text in operation.headers.items():
+        headers[name] = {"description": text, "schema": {"type": "string"}}
     if operation.changes or operation.versioned:
         headers["ETag"] = {"description": "Its version.", "schema": {"type": "string"}}
     success["headers"] = headers
@@ -191,19 +205,30 @@ def _responses(operation: Operation, types: dict[Any, Any]) -> dict[str, Any]:
     elif operation.gives:
         success["content"] = {operation.gives: {"schema": {"type": "string"}}}
     responses = {str(operation.success): success}
-    for status, codes in _problems_by_status(operation).items():
-        lines = [f"`{code}`: {PROBLEMS[code][1]}" for code in codes]
+    for status, meanings in _problems_by_status(operation).items():
+        lines = [f"`{code}`: {meaning}" for code, meaning in meanings.items()]
         responses[str(status)] = {
             "description": "\n\n".join(lines),
             "headers": {"X-Request-Id": _COMMON_HEADERS["X-Request-Id"]},
             "content": {"application/problem+json": {"schema": types[Problem]}},
         }
     for status, text in operation.also.items():
-        responses[str(status)] = success | {"description": text}
+        told = success | {"description": text}
+        if status == 204:
+            told.pop("content", None)
+        responses[str(status)] = told
     return dict(sorted(responses.items()))
 
 
-def _problems_by_status(operation: Operation) -> dict[int, list[str]]:
+def _problems_by_status(operation: Operation) -> dict[int, dict[str, str]]:
+    """Code → meaning, by status."""
+    grouped: dict[int, dict[str, str]] = {}
+    for code, (status, meaning) in (_problems(operation) if operation.refuses is None else operation.refuses).items():
+        grouped.setdefault(status, {})[code] = meaning
+    return grouped
+
+
+def _problems(operation: Operation) -> dict[str, tuple[int, str]]:
     codes = {*ALWAYS, *operation.problems}
     if operation.access != "nobody":
         codes |= {*WITH_CREDENTIALS, "not_granted"}
@@ -216,11 +241,7 @@ def _problems_by_status(operation: Operation) -> dict[int, list[str]]:
         codes |= set(WITH_IDEMPOTENCY)
     if operation.changes:
         codes.add("version_mismatch")
-    grouped: dict[int, list[str]] = {}
-    for code in PROBLEMS:
-        if code in codes:
-            grouped.setdefault(PROBLEMS[code][0], []).append(code)
-    return grouped
+    return {code: found for code, found in PROBLEMS.items() if code in codes}
 
 
 def _without_tag(schema: dict[str, Any]) -> dict[str, Any]:

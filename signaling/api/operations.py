@@ -18,8 +18,8 @@ from signaling.api.access import Caller
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 # key: an API key, which is for the whole server. room: that, or a token with `administer` for the room in the path.
-# nobody: no credentials are asked for.
-Access = Literal["key", "room", "nobody"]
+# nobody: no credentials are asked for. participant: a token for joining the room, which `whip/` looks at itself.
+Access = Literal["key", "room", "nobody", "participant"]
 
 PREFIX: Final = "/v1"
 
@@ -73,13 +73,13 @@ class Operation:
     path: str
     tag: str
     summary: str
-    run: Run
+    run: Run | None = None  # None: it is served elsewhere, and only described here
     access: Access = "room"
     description: str = ""
     query: type[Struct] | None = None
     body: type[Struct] | None = None
     answer: type[Struct] | None = None
-    status: int = 200
+    status: int | None = None  # None: 200, or 204 where there is nothing to say
     changes: bool = False
     versioned: bool = False  # answers with an ETag
     problems: tuple[str, ...] = ()
@@ -88,7 +88,15 @@ class Operation:
     takes: str = ""  # media types of bodies that are no JSON
     gives: str = ""
     also: Mapping[int, str] = field(default_factory=dict)  # statuses that answer with the same type, and their meaning
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the answer, with what they mean
+    needs_if_match: str = ""  # what it has to name
+    refuses: Mapping[str, tuple[int, str]] | None = None  # code → status, meaning: instead of those of `problems.py`
     unversioned: bool = False  # stands at the root, not below PREFIX
+
+    def carry_out(self, asked: Asked) -> Awaitable[Answer]:
+        """Raises Refused, ProtocolError."""
+        assert self.run is not None, f"{self.name} is served elsewhere"
+        return self.run(asked)
 
     @property
     def address(self) -> str:
@@ -101,4 +109,4 @@ class Operation:
 
     @property
     def success(self) -> int:
-        return 204 if self.answer is None and not self.gives else self.status
+        return self.status or (204 if self.answer is None and not self.gives else 200)

@@ -42,6 +42,7 @@ PATH: Final[Mapping[str, Parameter]] = {
     "webhook": Parameter("The webhook's id.", _OPAQUE, "WH_8f14e45fceea167a5a36", "unknown_webhook"),
     "delivery": Parameter("The delivery's id.", _OPAQUE, "DL_c204ad00add323eaffb3", "unknown_delivery"),
     "key": Parameter("The key's id.", _OPAQUE, "KEY_45c48cce2e2d7fbdea1a", "unknown_key"),
+    "session": Parameter("Of the `Location` that a POST was answered.", _OPAQUE, "UzJ0r8fLk1", "unknown_session"),
     "track": Parameter("The track's id.", _OPAQUE, "TR_3c2a9bd17f0e4c5ab6d1", "unknown_track"),
 }
 

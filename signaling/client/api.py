@@ -283,6 +283,12 @@ class ServerApi(Asking):
     async def create_key(self, name: str = "") -> KeySecret:
         return await self.ask("POST", "/v1/keys", KeySecret, body=KeyWish(name=name))
 
+    async def get_key(self, key: str) -> Key:
+        return await self.get(path_of("keys", key), Key)
+
+    async def delete_key(self, key: str) -> None:
+        await self.tell("DELETE", path_of("keys", key))
+
     async def retire_key(self, key: str, in_s: float = 0.0) -> Key:
         """Good for so long still."""
         return await self.ask("POST", path_of("keys", key, "retire"), Key, body=Retirement(in_s=in_s))

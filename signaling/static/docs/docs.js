@@ -32,7 +32,7 @@ import { element, paragraphs, table } from './elements.js';
  * @property {{schemas: Record<string, Schema>}} components
  */
 
-const CREDENTIALS = { key: 'an API key', administrator: 'a token with administer, for its room' };
+const CREDENTIALS = { key: 'an API key', administrator: 'a token with administer, for its room', participant: 'a token for joining' };
 
 /** @param {string} id */
 function byId(id) {
@@ -139,9 +139,11 @@ function curl(path, method, operation) {
     return encodeURIComponent(String(parameter?.schema.examples?.[0] ?? name));
   });
   const lines = [`curl ${method === 'GET' ? '' : `-X ${method} `}${location.origin}${filled}`];
-  if (operation.security.length) lines.push('-H "Authorization: Bearer $SFU_KEY"');
+  const joins = operation.security.some((one) => 'participant' in one);
+  if (operation.security.length) lines.push(`-H "Authorization: Bearer $${joins ? 'TOKEN' : 'SFU_KEY'}"`);
   for (const [type, { example }] of Object.entries(operation.requestBody?.content ?? {})) {
     lines.push(`-H 'Content-Type: ${type}'`);
+    if (type !== 'application/json') lines.push('--data-binary @body');
     if (example !== undefined) lines.push(`-d '${JSON.stringify(example)}'`);
   }
   return lines.join(' \\\n  ');

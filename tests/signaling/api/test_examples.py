@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from signaling.api.exchanges import exchanges
 from signaling.api.operations import Operation
 from signaling.api.parameters import PATH
 from signaling.client import connect
@@ -31,6 +32,8 @@ FIRST = {
     "test_webhook": "create_webhook",
     "list_deliveries": "create_webhook",
     "retire_key": "create_key",
+    "get_key": "create_key",
+    "delete_key": "create_key",
 }
 
 
@@ -144,6 +147,20 @@ def test_nothing_in_the_document_is_left_out() -> None:
 def test_the_client_has_a_method_for_each_operation() -> None:
     missing = [name for name in OPERATIONS if not hasattr(ServerApi, name)]
     assert not missing
+
+
+async def test_whip_and_whep_stand_in_the_document_as_they_are_served() -> None:
+    """What is sent them here gets no further than each row says it may."""
+    async with serving() as server, backend(server, None) as ask:
+        paths = (await ask.ask("GET", "/openapi.json")).body["paths"]
+        for row in exchanges():
+            responses = paths[row.address][row.method.lower()]["responses"]
+            path = re.sub(r"{(\w+)}", lambda found: PATH[found[1]].example, row.address)
+            options = await ask.ask("OPTIONS", path)
+            assert row.method in options.headers["Allow"]
+            for headers in ({}, {"Content-Type": row.takes}, {"Content-Type": row.takes, "Authorization": "Bearer x"}):
+                came = await ask.ask(row.method, path, b"v=0" if row.takes else None, **headers)
+                assert f"`{came.code}`" in responses[str(came.status)]["description"], (row.name, came)
 
 
 def test_every_operation_has_an_example_that_fits_its_types() -> None:

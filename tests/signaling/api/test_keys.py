@@ -51,6 +51,18 @@ async def test_a_retired_key_opens_nothing_nor_do_tokens_signed_with_it() -> Non
             assert (await ask.ask("GET", "/rooms")).code == "key_invalid"
 
 
+async def test_a_key_that_is_deleted_is_no_more() -> None:
+    async with serving() as server, backend(server) as ask:
+        key_id, secret = await made(server)
+        assert (await ask.ask("GET", f"/keys/{key_id}")).body["name"] == "shop"
+        assert (await ask.ask("DELETE", f"/keys/{key_id}")).status == 204
+        for method in ("GET", "DELETE"):
+            assert (await ask.ask(method, f"/keys/{key_id}")).code == "unknown_key"
+        assert (await ask.ask("DELETE", "/keys/a")).code == "not_granted"
+        async with backend(server, f"{key_id}:{secret}") as other:
+            assert (await other.ask("GET", "/rooms")).code == "key_invalid"
+
+
 async def test_a_public_key_opens_nothing_whatever_is_given_as_its_secret() -> None:
     public = PublicKey("ES256", ec.generate_private_key(ec.SECP256R1()).public_key())
     async with serving() as server:
