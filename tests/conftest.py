@@ -12,7 +12,13 @@ from hypothesis import HealthCheck, settings
 
 REPETITIONS = 3
 LONG_REPETITIONS = 50
-PROGRAMS = {"chromium": "chromium", "firefox": "firefox", "gstreamer": "gst-inspect-1.0"}  # by marker
+PROGRAMS = {  # by marker
+    "chromium": "chromium",
+    "curl": "curl",
+    "firefox": "firefox",
+    "gstreamer": "gst-inspect-1.0",
+    "jq": "jq",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

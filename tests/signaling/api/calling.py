@@ -59,6 +59,15 @@ class Backend:
             return Came(response.status, response.headers, await response.json(content_type=None) if is_json else None)
 
 
+def says(answer: Any, expected: Any) -> bool:
+    """Whether what is expected stands in the answer, which may say more."""
+    if isinstance(expected, dict):
+        return isinstance(answer, dict) and all(says(answer.get(key), value) for key, value in expected.items())
+    if isinstance(expected, list):
+        return isinstance(answer, list) and len(answer) == len(expected) and all(map(says, answer, expected))
+    return expected is None or bool(answer == expected)
+
+
 @contextlib.contextmanager
 def declined(code: str) -> Iterator[None]:
     with pytest.raises(ApiError) as caught:

@@ -19,7 +19,7 @@ from signaling.client import connect
 from signaling.client.api import ServerApi
 from signaling.moderation_messages import InLobby
 from signaling.server import Server
-from tests.signaling.api.calling import backend, present, publishing
+from tests.signaling.api.calling import backend, present, publishing, says
 from tests.signaling.servers import WAIT_S, connected, serving, token
 
 # Where an example is about something that has to be there first: which one makes it.
@@ -58,13 +58,6 @@ async def try_example(server: Server, name: str, made: Mapping[str, str] | None 
     assert came.status == operation.success, f"{name}: {came.status} {came.body}"
     assert says(came.body, example.answer), f"{name}: {came.body}"
     return came.body
-
-
-def says(answer: Any, expected: Any) -> bool:
-    """Whether what is expected stands in the answer, which may say more."""
-    if isinstance(expected, dict):
-        return isinstance(answer, dict) and all(says(answer.get(key), value) for key, value in expected.items())
-    return expected is None or bool(answer == expected)
 
 
 @contextlib.asynccontextmanager
