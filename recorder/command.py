@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final, TextIO
 
-from recorder.config import FilesConfig, MediaConfig, Mode
+from recorder.config import DEFAULT_CONTAINER, FilesConfig, MediaConfig, Mode
 from recorder.files.output import CONTAINERS, WITH_VIDEO
 from recorder.mix import layouts
 from recorder.mix.layouts import BUILT_IN, Layout
@@ -35,7 +35,6 @@ examples:
 """
 
 _AUDIO_CONTAINERS: Final = sorted(CONTAINERS - WITH_VIDEO)
-_DEFAULT_CONTAINER: Final = {Mode.DECODE: "mp4", Mode.COPY: "mp4", Mode.AUDIO: "flac"}
 
 
 def add_recover_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +74,7 @@ def add_mix_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_recover(arguments: argparse.Namespace) -> int:
     mode: Mode = arguments.mode
-    container: str = arguments.container or _DEFAULT_CONTAINER[mode]
+    container: str = arguments.container or DEFAULT_CONTAINER[mode]
     if mode is not Mode.COPY and (container in WITH_VIDEO) is not (mode is Mode.DECODE):
         print(f"sfu recover: --mode {mode} writes no {container}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Sync(StrEnum):
@@ -59,6 +60,10 @@ class Mode(StrEnum):
     DECODE = "decode"
     COPY = "copy"
     AUDIO = "audio"  # sound only, one stem per participant
+
+
+# Where none is asked for.
+DEFAULT_CONTAINER: Final = {Mode.DECODE: "mp4", Mode.COPY: "mp4", Mode.AUDIO: "flac"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from recorder.config import FilesConfig, MediaConfig, Mode
+from recorder.config import DEFAULT_CONTAINER, FilesConfig, MediaConfig, Mode
 from recorder.control import Made, MadeFile
 from recorder.recovery import CannotRecover, recover
 
@@ -24,12 +24,12 @@ LOCK = ".finishing"
 
 def main() -> None:
     directory, mode = Path(sys.argv[1]), Mode(sys.argv[2])
-    files_config = FilesConfig(mode=mode) if len(sys.argv) < 4 else FilesConfig(mode=mode, container=sys.argv[3])
+    container = sys.argv[3] if len(sys.argv) > 3 else DEFAULT_CONTAINER[mode]
     os.nice(NICENESS)
     lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        recovered = recover(directory, MediaConfig(), files_config)
+        recovered = recover(directory, MediaConfig(), FilesConfig(mode=mode, container=container))
     except CannotRecover as error:
         sys.exit(str(error))
     manifest = recovered.manifest

@@ -136,6 +136,14 @@ class WorkerLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingLimits:
+    # One of all, some of one participant each; more of one room would take the same again.
+    running_per_room: int = 8
+    # Each takes some file descriptors of the recorder and, per packet, 6 µs of CPU; files are made one after another.
+    running: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     # File descriptors and memory; a thousand in a room is already the far end of one server.
     max_connections: int = 4096

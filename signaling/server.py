@@ -83,7 +83,9 @@ class Server:
         self.switchboard = Switchboard(
             self.keyring, config.rooms, config.session_limits, config.ice_servers, self.store, outbox, books
         )
-        self.recordings = Recordings(config.recordings, self.switchboard, kept, config.supervision)
+        self.recordings = Recordings(
+            config.recordings, self.switchboard, self.store, kept, config.supervision, config.recording_limits
+        )
         self.workers = Workers(config, self.switchboard.on_notice)
         self.switchboard.attach(self.workers)
         self.draining = Draining(self.switchboard)
@@ -95,7 +97,16 @@ class Server:
     @cached_property
     def api(self) -> Api:
         """Once it is open."""
-        return Api(self.config, self.switchboard, self.workers, self.draining, self.store, self.keyring, self.webhooks)
+        return Api(
+            self.config,
+            self.switchboard,
+            self.workers,
+            self.draining,
+            self.store,
+            self.keyring,
+            self.webhooks,
+            self.recordings,
+        )
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""Who asks: an app backend with an API key, or somebody whose token lets him administer one room."""
+"""Who asks: an app backend with an API key, or somebody whose token lets him administer or record one room."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from sfu.wire.addresses import plain
 from signaling.auth import Grant, verify
@@ -25,7 +25,7 @@ MAX_ADDRESSES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`id` names whom rates and Idempotency-Keys belong to. `room`: the only one that he may administer; None: all."""
+    """`id` names whom rates and Idempotency-Keys belong to. `room`: the only one that is open to him; None: all."""
 
     id: str
     room: str | None = None
@@ -43,8 +43,16 @@ class Doorkeeper:
         self._check_welcome = check_welcome
         self._failures: dict[str, Rate] = {}
 
-    def admit(self, authorization: str, room: str | None, address: str, now: float) -> Caller:
-        """`room`: which is asked about; None: the server as a whole. Raises ProtocolError and Refused."""
+    def admit(
+        self,
+        authorization: str,
+        room: str | None,
+        address: str,
+        now: float,
+        needed: Literal["administer", "record"] = "administer",
+    ) -> Caller:
+        """`room`: which is asked about; None: the server as a whole. `needed`: the grant that a token must have. Raises
+        ProtocolError and Refused."""
         scheme, _, credentials = authorization.partition(" ")
         credentials = credentials.strip()
         if scheme.lower() != "bearer" or not credentials:
@@ -55,7 +63,7 @@ class Doorkeeper:
         try:
             if ":" in credentials:
                 return self._check_key(credentials)
-            return self._check_token(credentials, room, now)
+            return self._check_token(credentials, room, now, needed)
         except ProtocolError:
             self._count_failure(address, now)
             raise
@@ -70,7 +78,7 @@ class Doorkeeper:
             raise ProtocolError("key_invalid", "there is no such API key, or its secret is another")
         return Caller(f"key:{key_id}")
 
-    def _check_token(self, token: str, room: str | None, now: float) -> Caller:
+    def _check_token(self, token: str, room: str | None, now: float, needed: Literal["administer", "record"]) -> Caller:
         if room is None:
             raise Refused("not_granted", "this asks for an API key: a token is for one room")
         grant = verify(token, self._keys, room, time.time())
@@ -78,8 +86,8 @@ class Doorkeeper:
             self._check_welcome(grant, now)
         except Refused as error:
             raise ProtocolError("token_revoked", error.reason) from error
-        if not grant.grants.administer:
-            raise Refused("not_granted", "the token does not permit to administer")
+        if not getattr(grant.grants, needed):
+            raise Refused("not_granted", f"the token does not permit to {needed}")
         return Caller(f"token:{room}:{grant.identity}", room)
 
     def _count_failure(self, address: str, now: float) -> None:

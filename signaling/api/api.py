@@ -19,6 +19,7 @@ from signaling.api.observing import Observer
 from signaling.api.openapi import document
 from signaling.api.operations import Operation
 from signaling.api.participants import Participants
+from signaling.api.recordings import RecordingOperations
 from signaling.api.rooms import Rooms
 from signaling.api.tokens import Tokens
 from signaling.api.tracks import Tracks
@@ -27,6 +28,7 @@ from signaling.api.webhooks import Webhooks
 from signaling.config import ServerConfig
 from signaling.draining import Draining
 from signaling.keyring import Keyring
+from signaling.recordings.recordings import Recordings
 from signaling.store import Store
 from signaling.switchboard import Switchboard
 from signaling.webhooks.dispatcher import Dispatcher
@@ -45,6 +47,7 @@ class Api:
         store: Store,
         keys: Keyring,
         webhooks: Dispatcher,
+        recordings: Recordings,
     ) -> None:
         observer = Observer(switchboard, workers)
         self._events = Events(observer, store)
@@ -56,13 +59,17 @@ class Api:
             *Watching(observer).operations(),
             *Bans(observer).operations(),
             *Messages(observer).operations(),
+            *RecordingOperations(recordings).operations(),
             *self._events.operations(),
             *Webhooks(observer, webhooks, store).operations(),
             *Keys(observer, keys).operations(),
             *Nodes(observer, workers, draining).operations(),
         )
         self._dispatch = Dispatch(
-            self.operations, Doorkeeper(keys, switchboard.directory.check_welcome), dev=config.dev
+            self.operations,
+            Doorkeeper(keys, switchboard.directory.check_welcome),
+            recordings.room_of,
+            dev=config.dev,
         )
         self._document = json.dumps(document((*self.operations, *exchanges()), __version__)).encode()
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -48,12 +48,20 @@ _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Dispatch:
-    """Routes for `operations`. `dev`: only this machine may ask."""
+    """Routes for `operations`. `dev`: only this machine may ask. `room_of` a recording: None, if there is none."""
 
-    def __init__(self, operations: Sequence[Operation], doorkeeper: Doorkeeper, *, dev: bool) -> None:
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        doorkeeper: Doorkeeper,
+        room_of: Callable[[str], str | None],
+        *,
+        dev: bool,
+    ) -> None:
         self._operations = operations
         self._dev = dev
         self._doorkeeper = doorkeeper
+        self._room_of = room_of
         self._rates = Rates()
         self._idempotency = Idempotency()
         self._loop = asyncio.get_running_loop()
@@ -82,9 +90,12 @@ class Dispatch:
         # The key is well known then; a page whose name was rebound to this machine could use it, too.
         if self._dev and (reason := why_not_this_machine(request.remote or "", request.headers)) is not None:
             raise Refused("not_granted", f"development mode is for this machine only: {reason}")
-        room = request.match_info.get("room") if operation.access == "room" else None
-        address = request.remote or ""
-        return self._doorkeeper.admit(request.headers.get("Authorization", ""), room, address, now)
+        room = None if operation.access == "key" else request.match_info.get("room")
+        if "recording" in request.match_info:
+            room = self._room_of(request.match_info["recording"])
+        authorization, address = request.headers.get("Authorization", ""), request.remote or ""
+        needed: Literal["administer", "record"] = "record" if operation.access == "record" else "administer"
+        return self._doorkeeper.admit(authorization, room, address, now, needed)
 
     async def _carry_out(
         self, operation: Operation, request: web.Request, caller: Caller, headers: dict[str, str]

@@ -19,8 +19,9 @@ from signaling.api.problems import ALWAYS, PROBLEMS, WITH_BODY, WITH_CREDENTIALS
 _DESCRIPTION: Final = """\
 Manage rooms and the people in them, from an app backend.
 
-**Credentials.** `Authorization: Bearer ID:SECRET` with an API key of the server, or a token with `administer`,
-which is for its one room. Keys are those the server was given (`--keys`), and those made here.
+**Credentials.** `Authorization: Bearer ID:SECRET` with an API key of the server, or a token with `administer`
+(recordings: with `record`), which is for its one room. Keys are those the server was given
+(`--keys`), and those made here.
 
 **Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problems. `code` is stable; `detail` is for people.
 `request_id` is also the header `X-Request-Id` of every response, and stands in the server's log.
@@ -47,6 +48,7 @@ _TAGS: Final = {
     "messages": "From the backend to people in a room.",
     "events": "What happened, in order, as it happens or afterwards.",
     "webhooks": "Events, sent to your backend.",
+    "recordings": "What happened in a room, as files: one per participant, all of the same length.",
     "bans": "Who may not come back.",
     "keys": "API keys, beside those of the configuration.",
     "nodes": "The machines that serve.",
@@ -63,6 +65,7 @@ _COMMON_HEADERS: Final = {
 _SCHEMES: Final = {
     "key": ("key",),
     "room": ("key", "administrator"),
+    "record": ("key", "recorder"),
     "nobody": (),
     "participant": ("participant",),
 }
@@ -98,6 +101,12 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "A token for joining the room.",
+                },
+                "recorder": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token with `record`, for recordings of its room.",
                 },
             },
             "schemas": {name: _without_tag(schema) for name, schema in components.items()},
@@ -232,7 +241,7 @@ def _problems(operation: Operation) -> dict[str, tuple[int, str]]:
     codes = {*ALWAYS, *operation.problems}
     if operation.access != "nobody":
         codes |= {*WITH_CREDENTIALS, "not_granted"}
-    if operation.access == "room" and "room" in operation.names:
+    if operation.access == "record" or (operation.access == "room" and "room" in operation.names):
         codes |= {"token_wrong_room"}
     codes |= {PATH[name].code for name in operation.names}
     if operation.body is not None or operation.takes:

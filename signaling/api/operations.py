@@ -18,8 +18,9 @@ from signaling.api.access import Caller
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 # key: an API key, which is for the whole server. room: that, or a token with `administer` for the room in the path.
+# record: that, or a token with `record` for the room in the path, or for that of the recording in the path.
 # nobody: no credentials are asked for. participant: a token for joining the room, which `whip/` looks at itself.
-Access = Literal["key", "room", "nobody", "participant"]
+Access = Literal["key", "room", "record", "nobody", "participant"]
 
 PREFIX: Final = "/v1"
 

@@ -43,6 +43,8 @@ PATH: Final[Mapping[str, Parameter]] = {
     "delivery": Parameter("The delivery's id.", _OPAQUE, "DL_c204ad00add323eaffb3", "unknown_delivery"),
     "key": Parameter("The key's id.", _OPAQUE, "KEY_45c48cce2e2d7fbdea1a", "unknown_key"),
     "session": Parameter("Of the `Location` that a POST was answered.", _OPAQUE, "UzJ0r8fLk1", "unknown_session"),
+    "recording": Parameter("The recording's id.", _OPAQUE, "REC_5d41402abc4b2a76b971", "recording_not_found"),
+    "file": Parameter("The file's name, as the recording lists it.", r"[^/]{1,255}", "ada.mp4", "unknown_file"),
     "track": Parameter("The track's id.", _OPAQUE, "TR_3c2a9bd17f0e4c5ab6d1", "unknown_track"),
 }
 

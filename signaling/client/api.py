@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 
@@ -46,6 +47,7 @@ from signaling.api.models import (
     TrackChange,
     TrackList,
 )
+from signaling.api.recording_models import Recording, RecordingPage
 from signaling.api.server_models import (
     DeliveryItem,
     DeliveryPage,
@@ -63,8 +65,9 @@ from signaling.api.server_models import (
     WebhookWish,
 )
 from signaling.client.asking import ApiError, Asking, Unreachable, given, path_of
-from signaling.events import AnyEvent
+from signaling.events import AnyEvent, RecordingState
 from signaling.message_values import Source
+from signaling.recordings.options import RecordingOptions
 from signaling.webhooks.delivery import DeliveryState
 
 __all__ = ["ApiError", "Page", "ServerApi", "Unreachable"]
@@ -225,6 +228,53 @@ class ServerApi(Asking):
 
     async def send_message(self, room: str, message: MessageToSend) -> None:
         await self.tell("POST", path_of("rooms", room, "messages"), body=message)
+
+    # --- recordings ---
+
+    async def start_recording(self, room: str, options: RecordingOptions | None = None) -> Recording:
+        """None: all of it."""
+        wish = RecordingOptions() if options is None else options
+        return await self.ask("POST", path_of("rooms", room, "recordings"), Recording, body=wish)
+
+    async def list_recordings(
+        self, state: RecordingState | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> RecordingPage:
+        return await self.get("/v1/recordings", RecordingPage, state=state, limit=limit, cursor=cursor)
+
+    async def list_room_recordings(
+        self, room: str, state: RecordingState | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> RecordingPage:
+        path = path_of("rooms", room, "recordings")
+        return await self.get(path, RecordingPage, state=state, limit=limit, cursor=cursor)
+
+    def all_recordings(self, room: str | None = None) -> AsyncIterator[Recording]:
+        """Page after page, the latest first. `room`: only of rooms of this name."""
+        if room is None:
+            return _all(lambda cursor: self.list_recordings(cursor=cursor))
+        return _all(lambda cursor: self.list_room_recordings(room, cursor=cursor))
+
+    async def get_recording(self, recording: str) -> Recording:
+        return await self.get(path_of("recordings", recording), Recording)
+
+    async def pause_recording(self, recording: str) -> Recording:
+        return await self.ask("POST", path_of("recordings", recording, "pause"), Recording)
+
+    async def resume_recording(self, recording: str) -> Recording:
+        return await self.ask("POST", path_of("recordings", recording, "resume"), Recording)
+
+    async def stop_recording(self, recording: str) -> Recording:
+        return await self.ask("POST", path_of("recordings", recording, "stop"), Recording)
+
+    async def delete_recording(self, recording: str) -> None:
+        await self.tell("DELETE", path_of("recordings", recording))
+
+    async def get_recording_manifest(self, recording: str, into: Path) -> int:
+        """As `get_recording_file`."""
+        return await self.fetch(path_of("recordings", recording, "manifest"), into)
+
+    async def get_recording_file(self, recording: str, file: str, into: Path) -> int:
+        """Written to `into`, gone on with where an earlier attempt ended. Returns its size in bytes."""
+        return await self.fetch(path_of("recordings", recording, "files", file), into)
 
     # --- events ---
 

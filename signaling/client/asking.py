@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
@@ -19,6 +20,8 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 from yarl import URL
+
+from signaling.client.fetching import Fetching
 
 # One answer; it comes within milliseconds, or something is wrong on the way.
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -127,6 +130,28 @@ class Asking:
                     number = int(value)
                 elif field == b"data":
                     yield number, value
+
+    async def fetch(self, path: str, into: Path) -> int:
+        """The content at `path`, written to `into`. Returns its size in bytes. Raises ApiError, OSError of the disk,
+        and Unreachable when nothing more came in as many attempts as any request is given."""
+        assert self._http is not None, "use `async with`"
+        fetching, failures = Fetching(into), 0
+        address = URL(self._url + path, encoded=True)
+        silent = aiohttp.ClientTimeout(total=None, sock_read=ANSWER_TIMEOUT_S)
+        while True:
+            headers, before = self._headers | fetching.headers, fetching.bytes
+            try:
+                async with self._http.get(address, headers=headers, timeout=silent) as response:
+                    if response.ok:
+                        return await fetching.take(response)
+                    if response.status not in _LATER:
+                        raise _error(response.status, response.headers, await response.read())
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            failures = 1 if fetching.bytes > before else failures + 1
+            if failures >= self._attempts:
+                raise Unreachable(f"GET {path}: nothing more in {failures} attempts")
+            await asyncio.sleep(self._pause(failures, {}))
 
     async def _answer(
         self,

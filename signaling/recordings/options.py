@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from signaling.message_values import Source
+
+Mode = Literal["decode", "copy", "audio"]
+Container = Literal["mp4", "mkv", "webm", "wav", "flac", "ogg"]
+# What recorder/config.py takes.
+CONTAINERS: Final[dict[Mode, tuple[Container, ...]]] = {
+    "decode": ("mp4", "mkv", "webm"),
+    "copy": (),
+    "audio": ("flac", "wav", "ogg"),
+}
 
 
 class RecordingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,11 +26,19 @@ class RecordingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     participants: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=256)] | None = None
     sources: Annotated[tuple[Source, ...], Meta(max_length=4)] | None = None
-    mode: Literal["decode", "copy", "audio"] = "decode"
-    container: Literal["mp4", "mkv", "webm", "wav", "flac", "ogg"] | None = None
+    mode: Mode = "decode"
+    container: Container | None = None
     max_layer: Annotated[int, Meta(ge=0, le=7)] | None = None
     max_duration_s: Annotated[float, Meta(gt=0, le=172_800)] | None = None
-    max_bytes: Annotated[int, Meta(gt=0)] | None = None
+    max_bytes: Annotated[int, Meta(gt=0, lt=2**53)] | None = None
+
+    def contradiction(self) -> str:
+        """In words; empty: there is none."""
+        if self.container is None or self.container in CONTAINERS[self.mode]:
+            return ""
+        if not CONTAINERS[self.mode]:
+            return f"container: with mode {self.mode} it follows from what is sent"
+        return f"container: with mode {self.mode} one of {', '.join(CONTAINERS[self.mode])}"
 
     def takes(self, participant: str, source: Source) -> bool:
         if self.participants is not None and participant not in self.participants:

@@ -4,7 +4,8 @@
                                   └► store and events, in one transaction of the turn
     session closes ─► Make ─► Made ─► ready
 
-What happens by itself is kept in the order in which it happened, also when the store cannot write for a while.
+What happens is kept in the order in which it happened, also when the store cannot write for a while. To take less
+(pause, stop) never waits for that; to take more (start, resume) does, so that everybody has been told before.
 
 One that ran when the server was killed is not gone on with: its people come back as new Transports. Its journal is
 made into files all the same.
@@ -18,6 +19,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -29,7 +31,7 @@ from recorder import control
 from recorder.control import AnyWord, Made, Make
 from signaling import events
 from signaling.errors import Refused
-from signaling.limits import WorkerLimits
+from signaling.limits import RecordingLimits, WorkerLimits
 from signaling.names import Names
 from signaling.recordings.kept import KeptRecordings
 from signaling.recordings.options import RecordedFile, RecordingOptions
@@ -37,29 +39,49 @@ from signaling.recordings.recorder import Recorder
 from signaling.recordings.session import RecordingSession
 from signaling.records import StoredRecording
 from signaling.rooms import RoomDirectory
+from signaling.store import Store
 from signaling.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
 
 RUNNING: Final = frozenset({"recording", "paused"})
+# Within a recording's directory, beside its files.
+MANIFEST: Final = "manifest.json"
 # Names of directories on the disk, and of nothing else ever: 80 bits.
 ID_BYTES: Final = 10
 # When the store cannot write: it is tried again so often.
 RETRY_S: Final = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """To be kept, and told. `kept` is done when it is."""
+
+    event: type[events.RecordingEvent]
+    stored: StoredRecording
+    kept: asyncio.Future[None]
+
+
 class Recordings:
     """`directory`: where all of them lie, each in a directory of its name. None: nothing is recorded here."""
 
     def __init__(
-        self, directory: Path | None, switchboard: Switchboard, kept: KeptRecordings, limits: WorkerLimits
+        self,
+        directory: Path | None,
+        switchboard: Switchboard,
+        store: Store,
+        kept: KeptRecordings,
+        limits: WorkerLimits,
+        most: RecordingLimits,
     ) -> None:
         self._directory = directory
+        self._most = most
         self._switchboard = switchboard
+        self._store = store
         self._recordings = kept.by_id
         self._sessions: dict[str, tuple[int, RecordingSession]] = {}  # with their numbers in the switchboard
         self._recorder = Recorder(self._on_word, self._on_recorder_lost, limits)
-        self._changes: asyncio.Queue[tuple[type[events.RecordingEvent], StoredRecording]] = asyncio.Queue()
+        self._changes: asyncio.Queue[_Change] = asyncio.Queue()
         self._keeping: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -86,9 +108,11 @@ class Recordings:
     # --- for those who manage them ---
 
     async def start(self, room: str, options: RecordingOptions) -> StoredRecording:
-        """Raises Refused: `recording_disabled`, `room_not_found` or `end_to_end_encrypted`."""
+        """Raises Refused: `recording_disabled`, `room_not_found`, `end_to_end_encrypted`, `conflict` or `limit`."""
         if self._directory is None:
             raise Refused("recording_disabled", "the server has no directory for recordings (--recordings)")
+        if contradiction := options.contradiction():
+            raise Refused("conflict", contradiction)
         id = f"REC_{secrets.token_hex(ID_BYTES)}"
         directory = self._directory / id
 
@@ -96,6 +120,7 @@ class Recordings:
             view = rooms.room(room)
             if view.settings.end_to_end_encrypted:
                 raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
+            self._check_limits(room)
             stored = StoredRecording(
                 id=id, room_id=view.id, room=room, state="recording", options=options, started_at=time.time()
             )
@@ -117,36 +142,44 @@ class Recordings:
     async def pause(self, id: str) -> StoredRecording:
         """Raises Refused: `recording_not_found` or `recording_ended`. Nothing happens if it is paused already."""
         one = self._running(id)
-        if one.state == "paused":
-            return one
-        self._feed(id, methodcaller("pause"))
-        return await self._change(one, events.RecordingPaused, state="paused")
+        if one.state == "recording":
+            self._feed(id, methodcaller("pause"))
+            await self._change(one, events.RecordingPaused, state="paused")
+        return self.recording(id)
 
     async def resume(self, id: str) -> StoredRecording:
         """Raises Refused: `recording_not_found` or `recording_ended`. Nothing happens if it is not paused."""
         one = self._running(id)
-        if one.state != "paused":
-            return one
-        self._feed(id, methodcaller("resume"))
-        return await self._change(one, events.RecordingResumed, state="recording")
+        if one.state == "paused":
+            self._check_store()
+            await self._change(one, events.RecordingResumed, state="recording")
+            if self.recording(id).state == "recording" and id in self._sessions:  # still, or again
+                self._feed(id, methodcaller("resume"))
+        return self.recording(id)
 
     async def stop(self, id: str) -> StoredRecording:
         """Nothing happens if it has ended. Raises Refused: `recording_not_found`."""
         one = self.recording(id)
         if one.state in RUNNING and id in self._sessions:
             self._feed(id, methodcaller("stop", "stopped", time.monotonic()))
-            one = await self._change(one, events.RecordingStopped, state="finishing", reason="stopped")
-        return one
+            await self._change(one, events.RecordingStopped, state="finishing", reason="stopped")
+        return self.recording(id)
 
     async def delete(self, id: str) -> None:
         """Its files, too. Raises Refused: `recording_not_found` or `recording_running`."""
         one = self.recording(id)
         if one.state in RUNNING or one.state == "finishing":
             raise Refused("recording_running", "stop it first, and wait until its files are made")
+        self._check_store()
         del self._recordings[id]
-        await self._switchboard.perform(lambda rooms, now: rooms.drop_recording(id))
-        if self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self.path(id), ignore_errors=True)
+        try:
+            # Files first: a recording without them can be deleted again, files without it would stay for ever.
+            if self._directory is not None:
+                await asyncio.to_thread(shutil.rmtree, self.path(id), ignore_errors=True)
+            await self._switchboard.perform(lambda rooms, now: rooms.drop_recording(id))
+        except BaseException:
+            self._recordings[id] = one
+            raise
 
     def recording(self, id: str) -> StoredRecording:
         """Raises Refused: `recording_not_found`."""
@@ -158,6 +191,11 @@ class Recordings:
     def of_room(self, room: str | None) -> list[StoredRecording]:
         """The oldest first."""
         return [self._with_figures(one) for one in self._recordings.values() if room in (None, one.room)]
+
+    def room_of(self, id: str) -> str | None:
+        """The name of the room that it is of; None: there is no such recording."""
+        one = self._recordings.get(id)
+        return None if one is None else one.room
 
     def path(self, id: str) -> Path:
         assert self._directory is not None
@@ -220,9 +258,20 @@ class Recordings:
 
     def _running(self, id: str) -> StoredRecording:
         one = self.recording(id)
-        if id not in self._sessions:
+        if one.state not in RUNNING or id not in self._sessions:
             raise Refused("recording_ended", "it does not run any more")
         return one
+
+    def _check_store(self) -> None:
+        if self._store.stalled:
+            raise Refused("unavailable", "nothing can be kept at the moment")
+
+    def _check_limits(self, room: str) -> None:
+        running = [self._recordings[id].room for id in self._sessions]
+        if len(running) >= self._most.running:
+            raise Refused("limit", f"the server has its {self._most.running} recordings that run")
+        if running.count(room) >= self._most.running_per_room:
+            raise Refused("limit", f"the room has its {self._most.running_per_room} recordings that run")
 
     def _feed(self, id: str, feed: Callable[[Any], None]) -> None:
         number, _ = self._sessions[id]
@@ -235,27 +284,31 @@ class Recordings:
         last = session.figures.last
         return replace(one, bytes=session.figures.bytes, failure=last.failure if last is not None else "")
 
-    async def _change(
-        self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any
-    ) -> StoredRecording:
-        """Kept, and told, before it returns."""
-        changed = self._recordings[one.id] = self._changed(one, changes)
-        await self._switchboard.perform(partial(_record, event, changed))
-        return changed
+    async def _change(self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any) -> None:
+        """Kept, and told, before it returns. Raises Refused while nothing can be: it holds all the same, and is told
+        later."""
+        kept = self._change_soon(one, event, **changes)
+        self._check_store()
+        await kept
 
-    def _change_soon(self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any) -> None:
+    def _change_soon(
+        self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any
+    ) -> asyncio.Future[None]:
         changed = self._recordings[one.id] = self._changed(one, changes)
-        self._changes.put_nowait((event, changed))
+        kept = asyncio.get_running_loop().create_future()
+        self._changes.put_nowait(_Change(event, changed, kept))
+        return kept
 
     async def _keep(self) -> None:
         while True:
             change = await self._changes.get()
-            while True:
+            while change.stored.id in self._recordings:  # else it has been deleted meanwhile
                 try:
-                    await self._switchboard.perform(partial(_record, *change))
+                    await self._switchboard.perform(partial(_record, change.event, change.stored))
                     break
                 except Refused:  # the store cannot write
                     await asyncio.sleep(RETRY_S)
+            change.kept.set_result(None)
 
     def _changed(self, one: StoredRecording, changes: dict[str, Any]) -> StoredRecording:
         if changes["state"] in ("finishing", "failed") and one.ended_at is None:

@@ -33,6 +33,7 @@ from signaling.messages import (
     TrackPublished,
     TrackUnpublished,
 )
+from signaling.moderation_messages import RoomChanged
 from signaling.names import Names
 from signaling.outputs import Call, Close, Output, Tell
 from signaling.recordings.options import RecordingOptions
@@ -104,7 +105,7 @@ class RecordingSession:
         self._replies: dict[int, Callable[[AnyReply], None]] = {}
         self._tracks: dict[str, _Track] = {}
         self._present: dict[str, str] = {}  # name by identity
-        self._paused = False
+        self._paused: bool | None = None  # None: never was
         self._ends_at = None if options.max_duration_s is None else now + options.max_duration_s
         self._answer_by: float | None = now + RECORDER_TIMEOUT_S
         for participant in observed.participants:
@@ -165,6 +166,8 @@ class RecordingSession:
                 self._note(journal.SpeakersChanged(tuple(recent[:1]) if speaking else ()))
             case Evicted():
                 self.stop("room_ended", None)
+            case RoomChanged(room=state) if state.end_to_end_encrypted:
+                self.stop("end_to_end_encrypted", None)  # what comes from now on could not be decoded
             case _:
                 return
         self._tap()
@@ -266,6 +269,8 @@ class RecordingSession:
         self.state = State.OPENING
         for identity, name in self._present.items():
             self._note(journal.ParticipantJoined(identity, name))
+        if self._paused is not None:  # said while nobody listened, or to a process that is gone
+            self._note(journal.RecordingPaused() if self._paused else journal.RecordingResumed())
         sink = self._sink
         command = control.OpenSink(call=self._names.call(), room=self.room, sink=sink, address=address)
         self._call(command, lambda reply: self._on_opened(sink, reply))

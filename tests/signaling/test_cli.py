@@ -17,8 +17,9 @@ from sfu import __version__
 from sfu.plane import open_plane
 from signaling.auth import verify
 from signaling.cli import main
-from signaling.config import DEVELOPMENT_KEY, OPTIONS
+from signaling.config import DEVELOPMENT_KEY
 from signaling.messages import Grants
+from signaling.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "backend:" + "s" * 32

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from signaling.config import DEVELOPMENT_KEY, OPTIONS, ConfigError, ServerConfig, add_arguments, load
+from signaling.config import DEVELOPMENT_KEY, ConfigError, ServerConfig, add_arguments, load
+from signaling.options import OPTIONS
 from signaling.values import is_loopback
 
 KEY = "a:" + "s" * 32

@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,6 +35,10 @@ FIRST = {
     "retire_key": "create_key",
     "get_key": "create_key",
     "delete_key": "create_key",
+    "get_recording": "start_recording",
+    "pause_recording": "start_recording",
+    "resume_recording": "start_recording",
+    "stop_recording": "start_recording",
 }
 
 
@@ -43,6 +48,8 @@ async def operations() -> tuple[Operation, ...]:
 
 
 OPERATIONS = {operation.name: operation for operation in asyncio.run(operations())}
+# A recording with files takes seconds: test_recordings.py.
+ELSEWHERE = {"delete_recording", "get_recording_manifest", "get_recording_file"}
 STREAMS = {"stream_events", "stream_room_events"}
 
 
@@ -109,9 +116,9 @@ SCENES: dict[str, tuple[Callable[[Server], AbstractAsyncContextManager[Any]], tu
 }
 
 
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in STREAMS | SCENES.keys()])
-async def test_the_example_of(name: str) -> None:
-    async with serving() as server:
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in STREAMS | ELSEWHERE | SCENES.keys()])
+async def test_the_example_of(name: str, tmp_path: Path) -> None:
+    async with serving(recordings=tmp_path) as server:
         if name == "create_room":
             await try_example(server, name)
             return
@@ -133,7 +140,7 @@ async def test_the_example_in_its_scene_of(name: str) -> None:
 
 def test_nothing_in_the_document_is_left_out() -> None:
     """Streams have no end, and tests of their own: test_events.py."""
-    assert {*FIRST, *SCENES, *STREAMS} <= OPERATIONS.keys()
+    assert {*FIRST, *SCENES, *STREAMS, *ELSEWHERE} <= OPERATIONS.keys()
     assert all(OPERATIONS[name].stream is not None for name in STREAMS)
 
 

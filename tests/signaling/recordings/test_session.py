@@ -209,6 +209,27 @@ def test_pauses_and_resumes() -> None:
     assert len(recording.noted(RecordingPaused)) == len(recording.noted(RecordingResumed)) == 1
 
 
+def test_a_pause_outlives_the_recorder_and_may_be_wished_before_there_is_one() -> None:
+    recording = Recording(ADA)
+    recording.session.pause()
+    recording.begin()
+    assert len(recording.noted(RecordingPaused)) == 1
+    recording.session.on_recorder_lost(recording.now)
+    recording.begin()
+    assert len(recording.noted(RecordingPaused)) == 2
+    # A sink that is lost leaves the process, which is still withholding, as it is.
+    recording.session.on_notice(SinkLost(sink="7/sink/2"), recording.now)
+    recording.session.resume()
+    recording.begin()
+    assert len(recording.noted(RecordingResumed)) == 1
+    first_track = next(at for at, order in enumerate(recording.orders) if _is_note(order, TrackStarted))
+    assert any(_is_note(order, RecordingPaused) for order in recording.orders[:first_track])
+
+
+def _is_note(order: Any, kind: type) -> bool:
+    return isinstance(order, Note) and isinstance(order.event, kind)
+
+
 def test_ends_by_wish_limit_or_with_its_room() -> None:
     for end, reason in (
         (lambda recording: recording.session.stop("stopped", recording.now), "stopped"),

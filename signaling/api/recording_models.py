@@ -1,0 +1,53 @@
+"""What the API takes and gives, as models.py: of recordings. What is wished is a RecordingOptions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from signaling.api.models import Seconds
+from signaling.api.paging import PageQuery
+from signaling.events import RecordingState
+from signaling.recordings.options import RecordingOptions
+
+
+class RecordingFile(Struct, frozen=True, kw_only=True):
+    """One file of a recording. It begins with the recording and is as long as it."""
+
+    name: str
+    participant: Annotated[str, Meta(description="The identity.")]
+    size_bytes: int
+    duration_s: Seconds
+    error: Annotated[str, Meta(description="Why it ends early; empty: it does not.")]
+    href: Annotated[str, Meta(description="Where it is fetched.")]
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """A recording of a room. `finishing`: nothing more is taken, its files are being made."""
+
+    id: str
+    room: str
+    room_id: Annotated[str, Meta(description="Of the one life of the room that is in it.")]
+    state: RecordingState
+    reason: Annotated[str, Meta(description="Why it ended, or failed.")]
+    failure: Annotated[str, Meta(description="What is wrong with it at the moment, in words; empty: nothing.")]
+    options: RecordingOptions
+    started_at: datetime
+    ended_at: Annotated[datetime | None, Meta(description="Null: it runs.")]
+    duration_s: Annotated[Seconds | None, Meta(description="Null: its files are not made yet.")]
+    journal_bytes: Annotated[int, Meta(description="Of what was received, on the server's disk.")]
+    files: list[RecordingFile]
+    manifest: Annotated[str | None, Meta(description="Where its manifest is fetched; null: it is not made yet.")]
+
+
+class RecordingPage(Struct, frozen=True, kw_only=True):
+    """Recordings, the latest first."""
+
+    items: list[Recording]
+    next_cursor: str | None
+
+
+class RecordingQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    state: Annotated[RecordingState | UnsetType, Meta(description="Only these. Left out: all.")] = UNSET

@@ -1,0 +1,274 @@
+"""Recordings of rooms: begun, paused, stopped, looked at, fetched, deleted. What they are: signaling/recordings/."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+from msgspec import UNSET
+
+from signaling.api.operations import Answer, Asked, Example, Operation
+from signaling.api.paging import page
+from signaling.api.recording_models import Recording, RecordingFile, RecordingPage, RecordingQuery
+from signaling.errors import Refused
+from signaling.recordings.options import RecordedFile, RecordingOptions
+from signaling.recordings.recordings import MANIFEST, Recordings
+from signaling.records import StoredRecording
+
+_IN_ROOM: Final = "/rooms/{room}/recordings"
+_RECORDING: Final = "/recordings/{recording}"
+# Later than any recording, in microseconds: what is counted down from it comes the latest first.
+_LATEST_US: Final = 10**16
+# Bytes of a range, and one that there is not; as RFC 9110 has them.
+_RANGES: Final = {206: "The part that `Range` asks for.", 416: "The file has no such part."}
+
+
+class RecordingOperations:
+    def __init__(self, recordings: Recordings) -> None:
+        self._recordings = recordings
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (*self._beginning(), *self._looking(), *self._steering(), *self._fetching())
+
+    def _beginning(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                name="start_recording",
+                method="POST",
+                path=_IN_ROOM,
+                tag="recordings",
+                summary="Begin to record a room",
+                description="Everybody in the room is told before anything is taken. With `{}` all of it is taken, "
+                "also who comes later. It ends by `stop`, a limit, or with the room; then its files are made.",
+                run=self._start,
+                access="record",
+                body=RecordingOptions,
+                answer=Recording,
+                status=201,
+                problems=("recording_disabled", "end_to_end_encrypted", "conflict", "limit", "unavailable"),
+                example=Example(
+                    body={"sources": ["microphone", "screen"], "max_duration_s": 3600},
+                    answer={"room": "standup", "state": "recording"},
+                ),
+            ),
+        )
+
+    def _looking(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                name="list_room_recordings",
+                method="GET",
+                path=_IN_ROOM,
+                tag="recordings",
+                summary="Recordings of rooms of this name, the latest first",
+                description="Also of rooms that are no more.",
+                run=self._list,
+                access="record",
+                query=RecordingQuery,
+                answer=RecordingPage,
+            ),
+            Operation(
+                name="list_recordings",
+                method="GET",
+                path="/recordings",
+                tag="recordings",
+                summary="Recordings of all rooms, the latest first",
+                run=self._list,
+                access="key",
+                query=RecordingQuery,
+                answer=RecordingPage,
+                example=Example(query={"limit": "10"}),
+            ),
+            Operation(
+                name="get_recording",
+                method="GET",
+                path=_RECORDING,
+                tag="recordings",
+                summary="One recording",
+                run=self._get,
+                access="record",
+                answer=Recording,
+            ),
+        )
+
+    def _steering(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                name="pause_recording",
+                method="POST",
+                path=_RECORDING + "/pause",
+                tag="recordings",
+                summary="Take nothing for a while",
+                description="The files show the pause as silence; they stay as long as the recording.",
+                run=self._pause,
+                access="record",
+                answer=Recording,
+                problems=("recording_ended", "unavailable"),
+            ),
+            Operation(
+                name="resume_recording",
+                method="POST",
+                path=_RECORDING + "/resume",
+                tag="recordings",
+                summary="Go on after a pause",
+                run=self._resume,
+                access="record",
+                answer=Recording,
+                problems=("recording_ended", "unavailable"),
+            ),
+            Operation(
+                name="stop_recording",
+                method="POST",
+                path=_RECORDING + "/stop",
+                tag="recordings",
+                summary="End a recording, and make its files",
+                description="It is `finishing` until they are made, then `ready`. Nothing happens if it has ended.",
+                run=self._stop,
+                access="record",
+                answer=Recording,
+                problems=("unavailable",),
+            ),
+            Operation(
+                name="delete_recording",
+                method="DELETE",
+                path=_RECORDING,
+                tag="recordings",
+                summary="Delete a recording with its files",
+                run=self._delete,
+                access="record",
+                problems=("recording_running", "unavailable"),
+            ),
+        )
+
+    def _fetching(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                name="get_recording_manifest",
+                method="GET",
+                path=_RECORDING + "/manifest",
+                tag="recordings",
+                summary="The manifest: who, when, which files, and what is missing in them",
+                description="Its form is `recorder/manifest.schema.json`.",
+                run=_is_streamed,
+                stream=self._fetch_manifest,
+                access="record",
+                gives="application/json",
+                problems=("recording_running",),
+                also=_RANGES,
+            ),
+            Operation(
+                name="get_recording_file",
+                method="GET",
+                path=_RECORDING + "/files/{file}",
+                tag="recordings",
+                summary="One of its files, or a part of it",
+                description="`Range` is understood, so that players may jump and downloads go on where they were.",
+                run=_is_streamed,
+                stream=self._fetch_file,
+                access="record",
+                gives="*/*",
+                problems=("recording_running",),
+                also=_RANGES,
+            ),
+        )
+
+    async def _start(self, asked: Asked) -> Answer:
+        one = await self._recordings.start(asked.path["room"], asked.body)
+        return Answer(_shown(one), location=_address(one.id))
+
+    async def _list(self, asked: Asked) -> Answer:
+        query: RecordingQuery = asked.query
+        wanted = [one for one in self._recordings.of_room(asked.path.get("room")) if query.state in (UNSET, one.state)]
+        found, cursor = page(wanted, _latest_first, query)
+        return Answer(RecordingPage(items=[_shown(one) for one in found], next_cursor=cursor))
+
+    async def _get(self, asked: Asked) -> Answer:
+        return Answer(_shown(self._recordings.recording(asked.path["recording"])))
+
+    async def _pause(self, asked: Asked) -> Answer:
+        return Answer(_shown(await self._recordings.pause(asked.path["recording"])))
+
+    async def _resume(self, asked: Asked) -> Answer:
+        return Answer(_shown(await self._recordings.resume(asked.path["recording"])))
+
+    async def _stop(self, asked: Asked) -> Answer:
+        return Answer(_shown(await self._recordings.stop(asked.path["recording"])))
+
+    async def _delete(self, asked: Asked) -> Answer:
+        await self._recordings.delete(asked.path["recording"])
+        return Answer()
+
+    async def _fetch_manifest(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
+        one = self._ended(asked)
+        return await _file(self._recordings.path(one.id) / MANIFEST, headers)
+
+    async def _fetch_file(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
+        one, name = self._ended(asked), asked.path["file"]
+        # Only what the manifest lists: no name of a caller's ever becomes a path.
+        file = next((file for file in one.files if _name(file) == name), None)
+        if file is None:
+            raise Refused("unknown_file", f"the recording has no file {name[:128]}")
+        headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
+        return await _file(self._recordings.path(one.id) / file.path, headers)
+
+    def _ended(self, asked: Asked) -> StoredRecording:
+        """With its files. Raises Refused: `recording_not_found` or `recording_running`."""
+        one = self._recordings.recording(asked.path["recording"])
+        if one.state != "ready":
+            raise Refused("recording_running", f"its files are not made: it is {one.state}")
+        return one
+
+
+async def _is_streamed(asked: Asked) -> Answer:
+    raise AssertionError("a file is no answer in JSON")
+
+
+async def _file(path: Path, headers: dict[str, str]) -> web.FileResponse:
+    if not await asyncio.to_thread(path.is_file):
+        raise Refused("unknown_file", "the file is not there any more")
+    return web.FileResponse(path, headers=headers)
+
+
+def _shown(one: StoredRecording) -> Recording:
+    address = _address(one.id)
+    return Recording(
+        id=one.id,
+        room=one.room,
+        room_id=one.room_id,
+        state=one.state,
+        reason=one.reason,
+        failure=one.failure,
+        options=one.options,
+        started_at=datetime.fromtimestamp(one.started_at, UTC),
+        ended_at=None if one.ended_at is None else datetime.fromtimestamp(one.ended_at, UTC),
+        duration_s=one.duration_s,
+        journal_bytes=one.bytes,
+        files=[
+            RecordingFile(
+                name=_name(file),
+                participant=file.participant,
+                size_bytes=file.size_bytes,
+                duration_s=file.duration_s,
+                error=file.error,
+                href=f"{address}/files/{quote(_name(file))}",
+            )
+            for file in one.files
+        ],
+        manifest=f"{address}/manifest" if one.state == "ready" else None,
+    )
+
+
+def _address(id: str) -> str:
+    return f"/v1/recordings/{id}"
+
+
+def _name(file: RecordedFile) -> str:
+    return file.path.rpartition("/")[2]
+
+
+def _latest_first(one: StoredRecording) -> str:
+    return f"{_LATEST_US - int(one.started_at * 1e6):016}{one.id}"
