@@ -220,6 +220,9 @@ class LayerReception:
     last_at_s: float
     layer_bytes: tuple[tuple[int, ...], ...] = ()  # RTP payload by spatial, temporal id, of packets that say theirs
     codec: Codec | None = None  # of the last packet with a payload that could be read
+    frames: int = 0  # that have begun to arrive, each newer than the last; of sound every packet is one
+    freezes: int = 0  # gaps between two frames that browsers would call so; pauses that were meant count, too
+    frozen_s: float = 0.0  # how long these took
 
 
 @dataclass(frozen=True, slots=True)

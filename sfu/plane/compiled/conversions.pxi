@@ -49,6 +49,9 @@ cdef report_of(int index, const Layer *layer):
         last_at_s=layer.reception.last_at,
         layer_bytes=layer_bytes(&layer.reception),
         codec=None if layer.reception.codec == NO_CODEC else Codec(_CODEC_NAMES[layer.reception.codec]),
+        frames=layer.reception.frames,
+        freezes=layer.reception.freezes,
+        frozen_s=layer.reception.frozen_s,
     )
 
 

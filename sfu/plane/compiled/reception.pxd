@@ -10,6 +10,7 @@ cdef enum:
     # As in interface.py
     COUNTED_SPATIAL_LAYERS = 3
     COUNTED_TEMPORAL_LAYERS = 4
+    FRAMES_IN_MEAN = 30
 
 
 cdef struct Reception:
@@ -23,6 +24,10 @@ cdef struct Reception:
     bint has_previous
     uint32_t previous_timestamp
     double previous_at
+    uint64_t frames
+    uint64_t freezes
+    double frozen_s
+    double frame_gap_s  # mean; 0 before there is one
     int codec  # of the last packet that carried anything; NO_CODEC: none did
     uint64_t by_layer[COUNTED_SPATIAL_LAYERS][COUNTED_TEMPORAL_LAYERS]
 
@@ -59,9 +64,22 @@ cdef inline void observe_transit(Reception *seen, uint32_t timestamp, int clock_
         if not is_newer(timestamp, seen.previous_timestamp):
             return
         change = (now - seen.previous_at) * clock_rate - <double><uint32_t>(timestamp - seen.previous_timestamp)
+        observe_gap(seen, now - seen.previous_at)
         # A longer stillness or jump of the timestamps says nothing about the network: 5 s.
         if fabs(change) < 5.0 * clock_rate:
             seen.jitter += (fabs(change) - seen.jitter) / 16
+    seen.frames += 1
     seen.has_previous = True
     seen.previous_timestamp = timestamp
     seen.previous_at = now
+
+
+cdef inline void observe_gap(Reception *seen, double gap_s) noexcept nogil:
+    """Between two frames. What counts as a freeze, and why the mean takes a second at most: fallback/reception.py."""
+    if seen.frame_gap_s == 0.0:
+        seen.frame_gap_s = min(gap_s, 1.0)
+        return
+    if gap_s > max(3.0 * seen.frame_gap_s, seen.frame_gap_s + 0.15):
+        seen.freezes += 1
+        seen.frozen_s += gap_s
+    seen.frame_gap_s += (min(gap_s, 1.0) - seen.frame_gap_s) / FRAMES_IN_MEAN

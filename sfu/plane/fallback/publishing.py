@@ -167,6 +167,9 @@ class TrackLayer:
             last_at_s=seen.last_at,
             layer_bytes=seen.layer_bytes(),
             codec=seen.codec,
+            frames=seen.frames,
+            freezes=seen.freezes,
+            frozen_s=seen.frozen_s,
         )
 
     def describe(self) -> dict[str, object]:

@@ -12,10 +12,30 @@ from sfu.wire.serial import is_newer
 
 # A longer stillness or jump of the timestamps says nothing about the network.
 _LONGEST_TRANSIT_CHANGE_S = 5.0
+# A freeze is what browsers count as one (W3C webrtc-stats, freezeCount): a gap between two frames of three times the
+# mean of the last thirty, and of at least so much more than it.
+_FRAMES_IN_MEAN = 30
+_FREEZE_S = 0.15
+# More of one gap does not enter the mean: after a pause of a minute, no freeze would be noticed for long.
+_LONGEST_IN_MEAN_S = 1.0
 
 
 class Reception:
-    __slots__ = ("_by_layer", "_previous", "bytes", "codec", "first", "highest", "jitter", "last_at", "packets")
+    __slots__ = (
+        "_by_layer",
+        "_frame_gap_s",
+        "_previous",
+        "bytes",
+        "codec",
+        "first",
+        "frames",
+        "freezes",
+        "frozen_s",
+        "highest",
+        "jitter",
+        "last_at",
+        "packets",
+    )
 
     def __init__(self) -> None:
         self.packets = 0
@@ -24,6 +44,10 @@ class Reception:
         self.highest: int | None = None
         self.jitter = 0.0  # RTP timestamp units
         self.last_at = 0.0
+        self.frames = 0
+        self.freezes = 0
+        self.frozen_s = 0.0
+        self._frame_gap_s = 0.0  # mean; 0 before there is one
         self.codec: Codec | None = None  # of the last packet that carried anything
         self._by_layer = [[0] * COUNTED_TEMPORAL_LAYERS for _ in range(COUNTED_SPATIAL_LAYERS)]
         self._previous: tuple[int, float] | None = None  # (timestamp, arrival) of the newest frame's first packet
@@ -57,7 +81,20 @@ class Reception:
             before, arrived = self._previous
             if not is_newer(timestamp, before, 32):
                 return
+            self._observe_gap(now - arrived)
             change = (now - arrived) * clock_rate - ((timestamp - before) & 0xFFFFFFFF)
             if abs(change) < _LONGEST_TRANSIT_CHANGE_S * clock_rate:
                 self.jitter += (abs(change) - self.jitter) / 16
+        self.frames += 1
         self._previous = (timestamp, now)
+
+    def _observe_gap(self, gap_s: float) -> None:
+        """Between two frames."""
+        mean_s, counted_s = self._frame_gap_s, min(gap_s, _LONGEST_IN_MEAN_S)
+        if mean_s == 0.0:
+            self._frame_gap_s = counted_s
+            return
+        if gap_s > max(3.0 * mean_s, mean_s + _FREEZE_S):
+            self.freezes += 1
+            self.frozen_s += gap_s
+        self._frame_gap_s += (counted_s - mean_s) / _FRAMES_IN_MEAN

@@ -87,3 +87,32 @@ def test_audio_has_no_gaps_and_misses_nothing(make_plane: MakePlane) -> None:
     assert scene.plane.missing(TRACK, 0, [2, 3]) == []
     (layer,) = scene.plane.reception(TRACK)
     assert (layer.packets, layer.highest_sequence_number - layer.first_sequence_number) == (2, 8)
+
+
+def test_frames_are_counted_by_their_timestamps_and_long_gaps_between_them_are_freezes(make_plane: MakePlane) -> None:
+    """Thirty a second; then half a second with nothing; then ten a second, to which one becomes used."""
+    scene = Scene(make_plane, VIDEO)
+    number = 0
+
+    def frames(count: int, gap_s: float) -> tuple[int, int, float]:
+        nonlocal number
+        for _ in range(count):
+            scene.send(video(2 * number, 3000 * number), after_s=gap_s)
+            scene.send(video(2 * number + 1, 3000 * number), after_s=0.0)  # its second packet is no other frame
+            number += 1
+        (layer,) = scene.plane.reception(TRACK)
+        return layer.frames, layer.freezes, layer.frozen_s
+
+    assert frames(60, 1 / 30) == (60, 0, 0.0)
+    assert frames(1, 0.5) == (61, 1, pytest.approx(0.5))
+    assert frames(30, 0.1) == (91, 1, pytest.approx(0.5))
+    assert frames(1, 0.2) == (92, 1, pytest.approx(0.5))  # of ten a second, this is not one
+    assert frames(1, 0.4) == (93, 2, pytest.approx(0.9))
+
+
+def test_after_a_long_pause_freezes_are_noticed_as_before(make_plane: MakePlane) -> None:
+    scene = Scene(make_plane, VIDEO)
+    for number, gap_s in enumerate([1 / 30] * 10 + [60.0] + [1 / 30] * 10 + [0.5]):
+        scene.send(video(number, 3000 * number), after_s=gap_s)
+    (layer,) = scene.plane.reception(TRACK)
+    assert (layer.freezes, layer.frozen_s) == (2, pytest.approx(60.5))
