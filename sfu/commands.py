@@ -111,12 +111,14 @@ class Commands:
             raise Refused("limit", "this Worker has as many Transports as it may")
         number = self._registry.next_number()
         ice = self._transports.open(number, now)
+        endpoint = Endpoint(self._context, number, command.transport, command.room, command.participant)
         self._registry.add_endpoint(
-            Endpoint(self._context, number, command.transport, command.room, command.participant),
+            endpoint,
             may_send_messages=command.may_send_messages,
             keeps_messages=command.keeps_messages,
             replays_messages=command.replays_messages,
         )
+        self._registry.assessing.start(endpoint, now)
         return self._opened(command.call, number, ice)
 
     def _connect_transport(self, command: ConnectTransport, now: float) -> AnyReply:
@@ -296,13 +298,15 @@ class Commands:
     # Reading
 
     def _explain(self, command: Explain, now: float) -> AnyReply:
-        subscriber = self._registry.endpoint(command.transport).subscriber
+        endpoint = self._registry.endpoint(command.transport)
+        subscriber = endpoint.subscriber
         estimate = subscriber.budget.estimate
         return Explanation(
             call=command.call,
             budget_bps=subscriber.budget.bps(now),
             estimate_bps=None if estimate is None else estimate.bps,
             subscriptions=[subscription.explain(now) for subscription in subscriber.subscriptions()],
+            quality=self._registry.assessing.of(endpoint),
         )
 
     def _read_statistics(self, command: ReadStatistics, now: float) -> AnyReply:
@@ -314,6 +318,7 @@ class Commands:
             call=command.call,
             tracks=[t.statistics(now) for t in self._registry.tracks.values() if is_meant(t.endpoint)],
             subscriptions=[s.statistics() for s in self._registry.subscriptions.values() if is_meant(s.slot.endpoint)],
+            participants=list(self._registry.assessing.qualities(command.room)),
             counters={name: getattr(counters, name) for name in counters.__dataclass_fields__ if name != "dropped"},
             dropped=dict(counters.dropped),
             cpu_s=self._context.cpu_s(),
@@ -334,6 +339,7 @@ class Commands:
             "room": endpoint.room,
             "participant": endpoint.participant,
             "tracks": list(endpoint.tracks),
+            "quality": msgspec.to_builtins(self._registry.assessing.of(endpoint)),
             "slots": [slot.id for slot in endpoint.subscriber.slots.values()],
             "plane": self._context.plane.describe_transport(endpoint.number),
         }

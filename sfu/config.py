@@ -44,6 +44,8 @@ class WorkerConfig:
     loudest: int = 3  # voices that are forwarded at once in a room where more have a microphone. Nobody follows more
     levels_interval_s: float = 0.05  # how often levels are looked at. Lower: less of a first syllable is lost, at 20
     # wake-ups a second while anybody's microphone is on
+    quality_interval_s: float = 2.0  # how often everybody's quality is looked at: a hundred packets of a voice, two or
+    # three reports of a browser. Lower: known sooner, from less
     pause_layers_after_s: float = 5.0  # a layer that nobody would show is paused then; LiveKit waits as long
     step_up_after_s: float = 4.0  # a picture changed for want of bandwidth rests so long before it gets larger. Lower:
     # pictures jump on a link at its limit; higher: they stay blurred after a short dip

@@ -19,6 +19,12 @@ import msgpack
 import msgspec
 from msgspec import Struct, field
 
+from sfu.control_figures import LayerStatistics as LayerStatistics
+from sfu.control_figures import ParticipantQuality as ParticipantQuality
+from sfu.control_figures import QualityChanged as QualityChanged
+from sfu.control_figures import StreamQuality as StreamQuality
+from sfu.control_figures import SubscriptionStatistics as SubscriptionStatistics
+from sfu.control_figures import TrackStatistics as TrackStatistics
 from sfu.control_sinks import CloseSink as CloseSink
 from sfu.control_sinks import LayerTapped as LayerTapped
 from sfu.control_sinks import OpenSink as OpenSink
@@ -262,35 +268,6 @@ class SlotAdded(Reply, frozen=True, kw_only=True):
     rtx_ssrc: int | None
 
 
-class LayerStatistics(Struct, frozen=True, kw_only=True):
-    layer: int
-    rid: str
-    ssrc: int
-    packets: int
-    bytes: int
-    lost: int
-    jitter_s: float
-    bitrate_bps: int
-    active: bool
-
-
-class TrackStatistics(Struct, frozen=True, kw_only=True):
-    track: str
-    layers: list[LayerStatistics]
-    key_frame_requests: int
-
-
-class SubscriptionStatistics(Struct, frozen=True, kw_only=True):
-    subscription: str
-    track: str
-    layer: int | None  # being sent
-    wanted_layer: int | None
-    reason: str  # why this layer: see sfu/core/allocation.py
-    packets: int
-    octets: int
-    retransmitted: int
-
-
 class CpuSeconds(Struct, frozen=True, kw_only=True):
     """Of the process the Worker runs in, since it began. What is not the plane's is control: Python's part, and with an
     embedded Worker signaling's too."""
@@ -302,6 +279,7 @@ class CpuSeconds(Struct, frozen=True, kw_only=True):
 class Statistics(Reply, frozen=True, kw_only=True):
     tracks: list[TrackStatistics]
     subscriptions: list[SubscriptionStatistics]
+    participants: list[ParticipantQuality]
     counters: dict[str, int]  # of the whole plane
     dropped: dict[str, int]  # by DropReason
     cpu_s: CpuSeconds
@@ -322,12 +300,14 @@ class SubscriptionExplanation(Struct, frozen=True, kw_only=True):
     bitrate_bps: int  # of what is wanted
     missing_bps: int
     tile_pixels: int | None  # None: it does not say
+    quality: StreamQuality
 
 
 class Explanation(Reply, frozen=True, kw_only=True):
     budget_bps: int
     estimate_bps: int | None  # of what the path carries; None: this remote does not report
     subscriptions: list[SubscriptionExplanation]
+    quality: ParticipantQuality | None = None  # of who it is; None: not looked at yet
 
 
 class Description(Reply, frozen=True, kw_only=True):
@@ -406,7 +386,9 @@ class LayersWanted(Message, frozen=True, kw_only=True):
 
 # Of something that signaling has named.
 SessionNotice = TransportChanged | LayerChanged | LayersWanted | LayerTapped | SinkLost
-AnyNotice = SessionNotice | SpeakersChanged | LoudestChanged
+# Of a room.
+RoomNotice = SpeakersChanged | LoudestChanged | QualityChanged
+AnyNotice = SessionNotice | RoomNotice
 
 AnyMessage = AnyCommand | AnyReply | AnyNotice
 

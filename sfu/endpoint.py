@@ -29,6 +29,7 @@ class Endpoint:
         self.participant = participant
         self.ssrc = context.random.randrange(1, 1 << 32)
         self.is_connected = False
+        self.is_reconnecting = False  # nothing is heard of its remote, and it may come back
         self.tracks: dict[str, PublishedTrack] = {}
         self.subscriber = Subscriber(context, self)
         self._context = context
@@ -135,7 +136,7 @@ class Endpoint:
     def _on_report_blocks(self, blocks: tuple[ReportBlock, ...], at_s: float) -> None:
         ntp_now = self._context.clock.ntp(at_s)
         for block in blocks:
-            if block.ssrc in self.subscriber.slots_by_ssrc:
+            if self.subscriber.on_report_block(block):
                 rtt_s = round_trip_s(block, ntp_now)
                 if rtt_s is not None:
                     self._round_trip.on_sample(rtt_s)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from sfu.context import Context
 from sfu.control import MetricFamily, MetricSample
+from sfu.core.quality.rating import Level
 from sfu.core.types import DropReason, TransportState
 from sfu.net.transports import Transports
 from sfu.registry import Registry
@@ -83,6 +84,7 @@ class WorkerCollector(Collector):
         for attribute, name, text in WORKER_COUNTERS:
             yield CounterMetricFamily(name, text, value=getattr(counters, attribute))
         yield from self._messages()
+        yield from self._quality()
         yield self._cpu()
 
     def _cpu(self) -> Metric:
@@ -108,6 +110,20 @@ class WorkerCollector(Collector):
             for value, count in values.items():
                 family.add_metric([value], count)
             yield family
+
+    def _quality(self) -> Iterator[Metric]:
+        assessing = self._registry.assessing
+        text = "how well participants send (up) and receive (down), 1 to 4.5, each looked at every two seconds"
+        scores = HistogramMetricFamily("sfu_quality_score", text, labels=["direction"])
+        for direction, tally in assessing.tallies.items():
+            scores.add_metric([direction.value], tally.buckets(), tally.sum)
+        yield scores
+        text = "participants by how well off they are; unknown: nothing is sent or received"
+        family = GaugeMetricFamily("sfu_quality_participants", text, labels=["quality"])
+        levels = assessing.levels()
+        for level in (*Level, None):
+            family.add_metric(["unknown" if level is None else level.value], levels[level])
+        yield family
 
     def _estimates(self) -> Metric:
         """Of those who receive now, not of all time: a gauge for each bound, at or below which so many are."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sfu.assessing import stream_quality
 from sfu.context import Context, next_round
 from sfu.control import LayerStatistics, LayersWanted, TrackStatistics
 from sfu.core.flow import TrackFlow
 from sfu.core.keyframes import KeyFrameRequests
 from sfu.core.ladder import Rung, assumed_pixels, ladder
 from sfu.core.nack import MissingPackets
+from sfu.core.quality.published import Expected, PublishedQuality
 from sfu.core.reception import ReceptionReport
 from sfu.core.types import Codec
 from sfu.core.upstream import NO_LAYER, Upstream
@@ -69,6 +71,7 @@ class PublishedTrack:
         self.subscriptions: dict[int, Subscription] = {}
         self.taps: dict[str, Tap] = {}  # by sink
         self.flow = TrackFlow(context.config.layer_stopped_after_s, context.config.layer_steady_after_s)
+        self.quality = PublishedQuality(spec.kind, self.clock_rate)
         self._key_frames = KeyFrameRequests(context.config.key_frame_spacing_s)
         self._upstream = Upstream(self.layer_count, context.config.pause_layers_after_s)
         self._context = context
@@ -236,6 +239,14 @@ class PublishedTrack:
             if self._is_current(reception)
         ]
 
+    def assess(self, rtt_s: float | None, now: float) -> None:
+        """How well it gets here, as `quality` says from now on."""
+        is_video = self.spec.kind == "video"
+        flowing = frozenset(layer.layer for layer in self.flow.layers(now) if layer.flows)
+        wanted_layer = self._upstream.best_layer if is_video else 0
+        expected = Expected(self.muted, self.is_screen, wanted_layer, flowing)
+        self.quality.assess(self._context.plane.reception(self.number), expected, rtt_s, now)
+
     def statistics(self, now: float) -> TrackStatistics:
         layers = [
             LayerStatistics(
@@ -248,10 +259,18 @@ class PublishedTrack:
                 jitter_s=reception.jitter / self.clock_rate,
                 bitrate_bps=self.flow.bitrate_bps(reception.layer),
                 active=self.flow.flows(reception.layer),
+                frames=reception.frames,
+                freezes=reception.freezes,
+                frozen_s=reception.frozen_s,
             )
             for reception in self._context.plane.reception(self.number)
         ]
-        return TrackStatistics(track=self.id, layers=layers, key_frame_requests=self._key_frames.sent)
+        return TrackStatistics(
+            track=self.id,
+            layers=layers,
+            key_frame_requests=self._key_frames.sent,
+            quality=stream_quality(self.quality),
+        )
 
     def _recover(self, index: int, layer: PublishedLayer, now: float) -> None:
         due = layer.missing.due(now)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TypeVar
 
+from sfu.assessing import Assessing
 from sfu.context import Context
 from sfu.core.errors import Refused
 from sfu.core.messages import Messages
@@ -37,6 +38,7 @@ class Registry:
         self.slots_by_number: dict[int, Slot] = {}
         self.messages = Messages(context.config.messages)
         self.listening = Listening(context, self.tracks_by_number)
+        self.assessing = Assessing(context)
         self.estimating = Estimating(context, self.endpoints_by_number)
         self._numbers = count(1)
         self._context = context
@@ -140,6 +142,7 @@ class Registry:
         endpoint.close()
         self.messages.remove(endpoint.number)
         self.estimating.forget(endpoint)
+        self.assessing.forget(endpoint)
         del self.endpoints[endpoint.id]
         del self.endpoints_by_number[endpoint.number]
 

@@ -179,7 +179,8 @@ class Router:
             return
         if state is TransportState.GONE:
             self.registry.forget_endpoint(endpoint)
-        elif state is TransportState.CONNECTED:
+        endpoint.is_reconnecting = state is TransportState.RECONNECTING
+        if state is TransportState.CONNECTED:
             endpoint.on_connected()
         self._notices.append(TransportChanged(transport=endpoint.id, state=state.value, reason=reason))
         self._on_work()

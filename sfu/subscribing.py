@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from sfu.assessing import stream_quality
 from sfu.budget import Budget
 from sfu.context import Context, next_round
 from sfu.control import LayerChanged, SubscriptionExplanation, SubscriptionStatistics
@@ -19,11 +20,13 @@ from sfu.core.allowance import Allowance
 from sfu.core.errors import Refused
 from sfu.core.ladder import Rung
 from sfu.core.layout import Layout, Picture, Rank, Wish, wishes
+from sfu.core.quality.received import ReceivedQuality
+from sfu.core.quality.score import Score
 from sfu.core.reports import SlotReport, sender_report
 from sfu.core.types import Codec, Kind
 from sfu.core.upstream import needed_layer
 from sfu.plane.interface import SlotSpec
-from sfu.wire.rtcp import SenderReport
+from sfu.wire.rtcp import ReportBlock, SenderReport
 
 if TYPE_CHECKING:
     from sfu.endpoint import Endpoint
@@ -77,6 +80,7 @@ class Subscription:
         self.max_layer = max_layer
         self.current_layer: int | None = None
         self._limits: tuple[int | None, int | None] = (None, max_layer)
+        self.quality = ReceivedQuality(track.spec.kind, slot.spec.clock_rate)
         self.needed_layer = needed_layer(track.layer_count, track.pixels, *self._limits)  # whatever it gets
         self._share = Share(None, LimitedBy.NOT_SENT)
         self._since = now
@@ -95,6 +99,10 @@ class Subscription:
     @property
     def subscriber(self) -> Subscriber:
         return self.slot.endpoint.subscriber
+
+    @property
+    def share(self) -> Share:
+        return self._share
 
     @property
     def rung(self) -> Rung | None:
@@ -178,6 +186,8 @@ class Subscription:
         layer = self.wanted_layer if self.current_layer is None else self.current_layer
         if layer is None or self.track.is_wished(layer):
             return
+        if self.current_layer is not None:
+            self.quality.on_picture_lost()
         if self._key_frames.take(1, now):
             self.track.on_wish(layer, now)
         else:
@@ -198,7 +208,12 @@ class Subscription:
             bitrate_bps=0 if share.rung is None else share.rung.bitrate_bps,
             missing_bps=share.missing_bps,
             tile_pixels=self._wished_pixels,
+            quality=stream_quality(self.quality),
         )
+
+    def assess(self, rtt_s: float | None, now: float) -> Score | None:
+        """How well it gets to the subscriber, after its Track was looked at."""
+        return self.quality.assess(self._share, self.track.quality, rtt_s, now)
 
     def _set_needed(self, limits: tuple[int | None, int | None], now: float) -> None:
         """Pixels and layer, at most."""
@@ -218,6 +233,7 @@ class Subscription:
             packets=sent.packets - before.packets,
             octets=sent.octets - before.octets,
             retransmitted=sent.retransmitted - before.retransmitted,
+            quality=stream_quality(self.quality),
         )
 
 
@@ -353,6 +369,13 @@ class Subscriber:
             return
         self._context.counters.nacks_received += len(sequence_numbers)
         self._context.plane.retransmit(slot.number, sequence_numbers, now)
+
+    def on_report_block(self, block: ReportBlock) -> bool:
+        """Whether it is about one of these Slots."""
+        slot = self.slots_by_ssrc.get(block.ssrc)
+        if slot is not None and slot.subscription is not None:
+            slot.subscription.quality.on_report(block)
+        return slot is not None
 
     def on_receiver_estimate(self, bitrate_bps: int, now: float) -> None:
         if self.budget.on_receiver_estimate(bitrate_bps, now):

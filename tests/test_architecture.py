@@ -22,7 +22,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sfu.wire": (),
     "sfu.core": ("sfu.wire",),
     "sfu.plane": ("sfu.wire", "sfu.core.types", "sfu.core.audio_levels", "sfu.core.transport_feedback"),
-    "sfu.control": ("sfu.wire", "sfu.core.types", "sfu.control_sinks", "sfu.control_values"),
+    "sfu.control": ("sfu.wire", "sfu.core.types", "sfu.control_figures", "sfu.control_sinks", "sfu.control_values"),
+    "sfu.control_figures": ("sfu.control_values",),
     "sfu.control_sinks": ("sfu.core.types", "sfu.control_values"),
     "sfu.control_values": ("sfu.wire",),
     "sfu.config": ("sfu.core", "sfu.plane", "sfu.net", "sfu.control"),
@@ -56,7 +57,7 @@ PURE = (
         for name in ("answering", "publishing", "rooms", "session", "showing", "slots", "subscribing")
     ),
     *(f"signaling.{name}" for name in ("outgoing", "presence", "replay", "resume")),
-    *(f"signaling.{name}" for name in ("placement", "supervision")),
+    *(f"signaling.{name}" for name in ("placement", "quality", "supervision")),
     *(
         f"signaling.{name}"
         for name in ("attempts", "events", "expiry", "gate", "keyring", "ledger", "public_keys", "records")

@@ -94,7 +94,7 @@ def test_frames_are_counted_by_their_timestamps_and_long_gaps_between_them_are_f
     scene = Scene(make_plane, VIDEO)
     number = 0
 
-    def frames(count: int, gap_s: float) -> tuple[int, int, float]:
+    def frames(count: int, gap_s: float) -> tuple[int, int, object]:
         nonlocal number
         for _ in range(count):
             scene.send(video(2 * number, 3000 * number), after_s=gap_s)
@@ -115,4 +115,4 @@ def test_after_a_long_pause_freezes_are_noticed_as_before(make_plane: MakePlane)
     for number, gap_s in enumerate([1 / 30] * 10 + [60.0] + [1 / 30] * 10 + [0.5]):
         scene.send(video(number, 3000 * number), after_s=gap_s)
     (layer,) = scene.plane.reception(TRACK)
-    assert (layer.freezes, layer.frozen_s) == (2, pytest.approx(60.5))
+    assert layer.freezes == 2 and layer.frozen_s == pytest.approx(60.5)

@@ -1,0 +1,77 @@
+"""The score of one Subscription on its way from the server, from what its subscriber reports and what it was given.
+
+What is lost, late or frozen before it reached the server is its publisher's affair, and taken out as far as
+it is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sfu.core.allocation import LimitedBy, Share
+from sfu.core.quality.pictures import Picture, score_picture
+from sfu.core.quality.score import WORST, Cause, Score
+from sfu.core.quality.sound import Sound, score_sound
+from sfu.core.quality.windows import Losses, Stalls, beside
+from sfu.core.types import Kind
+
+if TYPE_CHECKING:
+    from sfu.core.quality.published import PublishedQuality
+    from sfu.wire.rtcp import ReportBlock
+
+# Of a picture that cannot be decoded until the next key frame: a round trip, and the time that one takes.
+PICTURE_LOST_S = 0.5
+
+
+class ReceivedQuality:
+    def __init__(self, kind: Kind, clock_rate: int) -> None:
+        self.score: Score | None = None  # None: it is to receive nothing, or has not reported
+        self.loss = 0.0
+        self.jitter_s = 0.0
+        self._kind = kind
+        self._clock_rate = clock_rate
+        self._losses = Losses()
+        self._jitter: int | None = None  # as last reported
+        self._stalls = Stalls()
+        self._pictures_lost = 0
+
+    def on_report(self, block: ReportBlock) -> None:
+        self._losses.on_totals(block.highest_sequence, block.packets_lost)
+        self._jitter = block.jitter
+
+    def on_picture_lost(self) -> None:
+        """What it was being sent cannot be decoded."""
+        self._pictures_lost += 1
+
+    def assess(self, share: Share, source: PublishedQuality, rtt_s: float | None, now: float) -> Score | None:
+        self.loss = beside(self._losses.share, source.loss)
+        self.jitter_s = 0.0 if self._jitter is None else max(0.0, self._jitter / self._clock_rate - source.jitter_s)
+        self._stalls.on_totals(self._pictures_lost, self._pictures_lost * PICTURE_LOST_S, now)
+        if share.rung is None:
+            paused = share.limited_by is LimitedBy.BANDWIDTH
+            self.score = Score(WORST, Cause.BANDWIDTH) if paused else None
+        elif self._jitter is None:
+            self.score = None
+        elif self._kind == "audio":
+            self.score = score_sound(Sound(self.loss, self.jitter_s, rtt_s))
+        else:
+            self.score = self._picture(share, rtt_s)
+        return self.score
+
+    def _picture(self, share: Share, rtt_s: float | None) -> Score:
+        assert share.rung is not None, "a picture that is sent"
+        ideal = share.rung if share.ideal is None else share.ideal
+        stalls, stalled_s = self._stalls.recent
+        return score_picture(
+            Picture(
+                # Of what has not come yet no size is known.
+                pixels=share.rung.pixels or ideal.pixels,
+                wanted_pixels=ideal.pixels,
+                frame_rate=share.rung.frame_rate,
+                wanted_frame_rate=ideal.frame_rate,
+                stalls=stalls,
+                stalled_s=stalled_s,
+                loss=self.loss,
+                rtt_s=rtt_s,
+            )
+        )

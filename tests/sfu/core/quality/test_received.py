@@ -1,0 +1,99 @@
+"""What a Subscription is worth, from what its subscriber reports and what it was given."""
+
+from __future__ import annotations
+
+from sfu.core.allocation import LimitedBy, Share
+from sfu.core.ladder import Rung
+from sfu.core.quality.published import PublishedQuality
+from sfu.core.quality.received import ReceivedQuality
+from sfu.core.quality.score import Cause, Score
+from sfu.core.types import Kind
+from sfu.wire.rtcp import ReportBlock
+from tests.sfu.core.quality.table import nearly
+
+SMALL, LARGE = Rung(0, 150_000, 320 * 180), Rung(2, 2_000_000, 1280 * 720)
+
+
+class Receiver:
+    def __init__(self, kind: Kind, share: Share) -> None:
+        self.quality = ReceivedQuality(kind, 48_000 if kind == "audio" else 90_000)
+        self.source = PublishedQuality(kind, 48_000)
+        self.share = share
+        self.now = 100.0
+        self.expected = self.lost = 0
+
+    def report(self, received: int, lost: int = 0, jitter: int = 0) -> None:
+        self.expected, self.lost = self.expected + received + lost, self.lost + lost
+        self.quality.on_report(ReportBlock(7, 0, self.lost, self.expected, jitter, 0, 0))
+
+    def look(self) -> Score | None:
+        self.now += 2.0
+        return self.quality.assess(self.share, self.source, 0.05, self.now)
+
+
+def listener() -> Receiver:
+    return Receiver("audio", Share(LARGE, LimitedBy.NOTHING, LARGE))
+
+
+def viewer(rung: Rung | None, limited_by: LimitedBy = LimitedBy.NOTHING) -> Receiver:
+    return Receiver("video", Share(rung, limited_by, LARGE))
+
+
+def test_nothing_is_known_before_it_reports() -> None:
+    receiver = listener()
+    assert receiver.look() is None
+    receiver.report(100)
+    assert receiver.look() == Score(nearly(4.23))
+
+
+def test_what_it_loses_costs() -> None:
+    receiver = listener()
+    receiver.report(100)
+    receiver.report(90, lost=10)
+    assert receiver.look() == Score(nearly(2.93), Cause.LOSS)
+
+
+def test_what_never_reached_the_server_does_not() -> None:
+    receiver = listener()
+    receiver.source.loss, receiver.source.jitter_s = 0.1, 0.2
+    receiver.report(100)
+    receiver.report(90, lost=10, jitter=9600)
+    assert receiver.look() == Score(nearly(4.23))
+
+
+def test_jitter_costs() -> None:
+    receiver = listener()
+    receiver.report(100, jitter=9600)
+    assert receiver.look() == Score(nearly(3.2, 0.3), Cause.JITTER)
+
+
+def test_a_smaller_picture_than_its_tile_could_use_costs() -> None:
+    receiver = viewer(SMALL, LimitedBy.BANDWIDTH)
+    receiver.report(100)
+    assert receiver.look() == Score(nearly(2.9, 0.05), Cause.BANDWIDTH)
+
+
+def test_a_picture_that_bandwidth_has_paused_is_worth_nothing_and_one_that_nobody_wants_is_not_judged() -> None:
+    assert viewer(None, LimitedBy.BANDWIDTH).look() == Score(1.0, Cause.BANDWIDTH)
+    for reason in LimitedBy:
+        if reason is not LimitedBy.BANDWIDTH:
+            assert viewer(None, reason).look() is None
+
+
+def test_pictures_that_cannot_be_decoded_are_stalls_for_a_while() -> None:
+    receiver = viewer(LARGE)
+    receiver.report(100)
+    receiver.look()
+    receiver.quality.on_picture_lost()
+    score = receiver.look()
+    assert score is not None and score.value == nearly(3.65, 0.05) and score.cause is Cause.FREEZES
+    for _ in range(6):
+        score = receiver.look()
+    assert score is not None and score.value > 4.4
+
+
+def test_of_what_has_not_come_yet_no_size_is_missed() -> None:
+    receiver = viewer(Rung(0, 0, 0), LimitedBy.NOT_SENT)
+    receiver.report(100)
+    score = receiver.look()
+    assert score is not None and score.value > 4.4
