@@ -12,6 +12,7 @@ from sfu.core.types import Kind
 Source = Literal["camera", "microphone", "screen", "screen_audio"]
 ParticipantState = Literal["connected", "reconnecting"]
 ConnectionName = Literal["publish", "subscribe"]
+QualityLevel = Literal["good", "fair", "poor", "lost"]
 LeaveReason = Literal[
     "left", "disconnected", "timeout", "removed", "moved", "room_deleted", "replaced", "server_shutdown"
 ]
@@ -80,6 +81,19 @@ class TrackDescription(Struct, frozen=True, kw_only=True):
     rids: tuple[str, ...]
 
 
+class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How good the call is for a participant. `score` from 1 to 4.5, none when it is `lost`; `cause`: what costs it the
+    most, in the worse `direction` (`up`: from the participant). The rest is for itself and for operators."""
+
+    level: QualityLevel
+    cause: str
+    score: float | None = None
+    direction: Literal["up", "down"] | None = None
+    up: float | None = None
+    down: float | None = None
+    rtt_s: float | None = None
+
+
 class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`hand`: 0, not raised; else hands were raised in the order of these numbers. `moderator`: may administer."""
 
@@ -92,3 +106,4 @@ class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_stage: bool = False
     metadata: str = ""
     attributes: dict[str, str] = {}
+    quality: Quality | None = None

@@ -19,6 +19,7 @@ from signaling.message_values import LeaveReason as LeaveReason
 from signaling.message_values import Message as Message
 from signaling.message_values import Participant as Participant
 from signaling.message_values import ParticipantState as ParticipantState
+from signaling.message_values import Quality as Quality
 from signaling.message_values import Request as Request
 from signaling.message_values import RequestId as RequestId
 from signaling.message_values import ServerMessage as ServerMessage
@@ -96,6 +97,9 @@ class TrackExplanation(Struct, frozen=True, kw_only=True):
     bitrate_bps: int  # of what is wanted
     missing_bps: int  # so much more would make it better
     tile_pixels: int | None
+    score: float | None = None  # how well it gets here, 1 to 4.5
+    cause: str = "nothing"  # what costs that the most
+    loss: float = 0.0  # share of packets
 
 
 class ResumeTicket(Struct, frozen=True, kw_only=True):
@@ -278,6 +282,7 @@ class Explanation(ServerMessage, frozen=True, kw_only=True):
     budget_bps: int
     estimate_bps: int | None
     tracks: tuple[TrackExplanation, ...]
+    quality: Quality | None = None  # one's own
 
 
 class Ok(ServerMessage, frozen=True, kw_only=True):
@@ -326,6 +331,17 @@ class ViewersChanged(ServerMessage, frozen=True, kw_only=True):
     count: int
 
 
+class ParticipantQuality(Struct, frozen=True, kw_only=True):
+    identity: str
+    quality: Quality | None  # None: nothing is sent or received
+
+
+class QualityChanged(ServerMessage, frozen=True, kw_only=True):
+    """Of these participants the level is another one; the others' are as they were. May include oneself."""
+
+    participants: tuple[ParticipantQuality, ...]
+
+
 class TrackPublished(ServerMessage, frozen=True, kw_only=True):
     identity: str
     track: TrackDescription
@@ -347,6 +363,7 @@ RosterEvent = (
     | ParticipantChanged
     | ParticipantLeft
     | ViewersChanged
+    | QualityChanged
     | TrackPublished
     | TrackUnpublished
     | TrackMuted
@@ -411,6 +428,7 @@ AnyEvent = (
     | ParticipantChanged
     | ParticipantLeft
     | ViewersChanged
+    | QualityChanged
     | RosterChanged
     | TrackPublished
     | TrackUnpublished

@@ -10,7 +10,7 @@ from msgspec.structs import asdict, replace
 
 from signaling import events
 from signaling.auth import Grant
-from signaling.message_values import Grants, Participant, ParticipantState, Source, TrackDescription
+from signaling.message_values import Grants, Participant, ParticipantState, Quality, Source, TrackDescription
 from signaling.messages import Speakers
 from signaling.moderation_messages import GrantChanges, RoomState, Waiting
 from signaling.records import StoredParticipant
@@ -32,6 +32,7 @@ class Member:
     tracks: dict[str, TrackDescription] = field(default_factory=dict)
     media: dict[str, str | None] = field(default_factory=dict)  # of the tracks that have moved
     away: bool = False  # its client may come back
+    quality: Quality | None = None
     is_listed: bool = True  # else it is one of many viewers, and only counted
     hand: int = 0
     on_stage: bool = False
@@ -62,6 +63,7 @@ class Member:
             on_stage=self.on_stage,
             metadata=self.metadata,
             attributes=dict(self.attributes),
+            quality=self.quality,
         )
 
     def refer(self) -> events.ParticipantReference:

@@ -17,6 +17,7 @@ from signaling.messages import (
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
+    QualityChanged,
     Speakers,
     TrackMuted,
     TrackPublished,
@@ -137,6 +138,7 @@ RoomMessage = (
     | ParticipantChanged
     | ParticipantLeft
     | ViewersChanged
+    | QualityChanged
     | TrackPublished
     | TrackUnpublished
     | TrackMuted

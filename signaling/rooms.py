@@ -16,16 +16,19 @@ After a restart, rooms go on with who comes back in time; of the others, `left` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from sfu import control
 from signaling import events
+from signaling.message_values import Quality
 from signaling.messages import (
     ParticipantChanged,
     ParticipantJoined,
+    ParticipantQuality,
+    QualityChanged,
     Speakers,
     TrackMuted,
     TrackPublished,
@@ -34,6 +37,7 @@ from signaling.messages import (
 from signaling.moderation import Moderation
 from signaling.moderation_messages import RoomChanged
 from signaling.names import public_name
+from signaling.quality import quality_of
 from signaling.records import (
     Drop,
     Put,
@@ -120,12 +124,15 @@ class RoomDirectory(Moderation):
         if member.is_told_of:
             self._announce(room, session, change)
 
-    def on_heard(self, notice: control.SpeakersChanged | control.LoudestChanged) -> None:
-        """The Worker says who speaks, or whose sound is worth forwarding."""
-        if isinstance(notice, control.SpeakersChanged):
-            self.on_speakers(notice.room, Speakers(recent=tuple(notice.recent), speaking=notice.speaking))
-        else:
-            self.on_loudest(notice.room, LoudestChanged(frozenset(public_name(track) for track in notice.tracks)))
+    def on_notice(self, notice: control.RoomNotice) -> None:
+        """The Worker says who speaks, whose sound is worth forwarding, or how good the call is."""
+        match notice:
+            case control.SpeakersChanged(room=name, recent=recent, speaking=speaking):
+                self.on_speakers(name, Speakers(recent=tuple(recent), speaking=speaking))
+            case control.LoudestChanged(room=name, tracks=tracks):
+                self.on_loudest(name, LoudestChanged(frozenset(public_name(track) for track in tracks)))
+            case control.QualityChanged(room=name, participants=participants):
+                self.on_quality(name, {one.participant: quality_of(one) for one in participants})
 
     def on_speakers(self, name: str, speakers: Speakers) -> None:
         """Everybody is told, also who speaks. Nothing happens if there is no such room (any more)."""
@@ -140,6 +147,26 @@ class RoomDirectory(Moderation):
         if room is not None:
             room.loudest = loudest
             self._announce(room, None, loudest)
+
+    def on_quality(self, name: str, qualities: Mapping[str, Quality | None]) -> None:
+        """Everybody is told, but of hidden people and viewers who are not listed only they themselves."""
+        room = self._rooms.get(name)
+        if room is None:
+            return
+        told: list[ParticipantQuality] = []
+        alone: dict[int, ParticipantQuality] = {}  # by session
+        for member in room.members.values():
+            if member.identity in qualities:
+                member.quality = qualities[member.identity]
+                one = ParticipantQuality(identity=member.identity, quality=member.quality)
+                if member.is_told_of:
+                    told.append(one)
+                else:
+                    alone[member.session] = one
+        for session in (*room.members, *room.onlookers):
+            heard = (*told, *((alone[session],) if session in alone else ()))
+            if heard:
+                self._tell(session, QualityChanged(participants=heard))
 
     def change_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> None:
         """Begun, too. Everybody in the room is told whether one runs; the room may be no more."""

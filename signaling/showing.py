@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from sfu import control
 from sfu.control import Done, SubscriptionExplanation
 from signaling.lane import Procedure, Steps, expect
+from signaling.message_values import Quality
 from signaling.messages import Explanation, Layout, TrackExplanation
 from signaling.names import Names
+from signaling.quality import quality_of, rounded
 from signaling.seating import RemoteTrack
 from signaling.slots import SlotTable
 
@@ -72,16 +74,20 @@ def explanation(
     request: int, names: Names, transport: str | None, slots: SlotTable, media: Mapping[str, str | None]
 ) -> Steps[Explanation]:
     """Why a participant receives what it does; `media`: of tracks that have moved. Raises Refused."""
+    quality: Quality | None = None
     budget_bps, estimate_bps, rows = 0, None, [unplayable(name) for name in slots.undecodable(media)]
     if transport is not None:
         (reply,) = yield [control.Explain(call=names.call(), transport=transport)]
         told = expect(reply, control.Explanation)
         budget_bps, estimate_bps = told.budget_bps, told.estimate_bps
+        quality = None if told.quality is None else quality_of(told.quality, figures=True)
         for row in told.subscriptions:
             slot = slots.of_subscription(row.subscription)
             if slot is not None and slot.track is not None:
                 rows.append(explained(row, slot.track))
-    return Explanation(id=request, budget_bps=budget_bps, estimate_bps=estimate_bps, tracks=tuple(rows))
+    return Explanation(
+        id=request, budget_bps=budget_bps, estimate_bps=estimate_bps, tracks=tuple(rows), quality=quality
+    )
 
 
 def explained(row: SubscriptionExplanation, track: RemoteTrack) -> TrackExplanation:
@@ -99,6 +105,9 @@ def explained(row: SubscriptionExplanation, track: RemoteTrack) -> TrackExplanat
         bitrate_bps=row.bitrate_bps,
         missing_bps=row.missing_bps,
         tile_pixels=row.tile_pixels,
+        score=rounded(row.quality.score),
+        cause=row.quality.cause,
+        loss=row.quality.loss,
     )
 
 

@@ -202,8 +202,8 @@ class Switchboard:
         self.feed(number, methodcaller("on_request", request, self._loop.time()))
 
     def on_notice(self, notice: AnyNotice) -> None:
-        if isinstance(notice, control.SpeakersChanged | control.LoudestChanged):
-            self.directory.on_heard(notice)
+        if isinstance(notice, control.RoomNotice):
+            self.directory.on_notice(notice)
             self._run()
         else:
             self.feed(session_of(control.subject(notice)), methodcaller("on_notice", notice, self._loop.time()))

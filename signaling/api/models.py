@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from signaling.auth import IDENTITY_PATTERN, MAX_NAME_CHARACTERS, ROOM_PATTERN
 from signaling.events import AnyEvent
 from signaling.limits import RoomLimits
-from signaling.message_values import MAX_TILES, Count, Grants, ParticipantState, Side, Source, TrackDescription
+from signaling.message_values import MAX_TILES, Count, Grants, ParticipantState, Quality, Side, Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
 
 # The document states these, so they are what no server exceeds; the rest is as each is set (`out_of_range`).
@@ -132,6 +132,7 @@ class ParticipantItem(Struct, frozen=True, kw_only=True):
     metadata: str
     attributes: dict[str, str]
     tracks: list[TrackDescription]
+    quality: Annotated[Quality | None, Meta(description="As it was told last; null: nothing is sent or received.")]
 
 
 class ParticipantPage(Struct, frozen=True, kw_only=True):
@@ -194,6 +195,16 @@ class LayerFigures(Struct, frozen=True, kw_only=True):
     packets: int
     lost: int
     jitter_s: float
+    frames: int
+    freezes: Annotated[int, Meta(description="Long gaps between frames, as browsers count them.")]
+    frozen_s: Annotated[float, Meta(description="What these took together.")]
+
+
+Score = Annotated[
+    float | None, Meta(description="How well it arrives, 1 to 4.5; null: nothing is to come, or not known yet.")
+]
+Cause = Annotated[str, Meta(description="What costs the score the most; a word of QUALITY.md.")]
+Loss = Annotated[float, Meta(description="Of packets lost lately, 0 to 1.")]
 
 
 class TrackFigures(Struct, frozen=True, kw_only=True):
@@ -201,6 +212,10 @@ class TrackFigures(Struct, frozen=True, kw_only=True):
 
     track: str
     key_frame_requests: int
+    score: Score
+    cause: Cause
+    loss: Loss
+    jitter_s: float
     layers: list[LayerFigures]
 
 
@@ -208,6 +223,7 @@ class ParticipantFigures(Struct, frozen=True, kw_only=True):
     """What arrives from somebody."""
 
     identity: str
+    quality: Annotated[Quality | None, Meta(description="Of all that he sends and receives.")]
     published: list[TrackFigures]
 
 
@@ -228,6 +244,9 @@ class SubscriptionItem(Struct, frozen=True, kw_only=True):
     bitrate_bps: Annotated[int, Meta(description="Of what is chosen.")]
     missing_bps: Annotated[int, Meta(description="So much more would make it better; 0: nothing would.")]
     tile_pixels: Annotated[int | None, Meta(description="Of what the client shows of it; null if it does not say.")]
+    score: Score
+    cause: Cause
+    loss: Loss
 
 
 class SubscriptionList(Struct, frozen=True, kw_only=True):

@@ -222,4 +222,5 @@ def _item(view: ParticipantView) -> ParticipantItem:
         metadata=one.metadata,
         attributes=one.attributes,
         tracks=list(one.tracks),
+        quality=one.quality,
     )

@@ -14,6 +14,7 @@ from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.participants import PARTICIPANT
 from signaling.errors import Refused
 from signaling.message_values import Participant, TrackDescription
+from signaling.quality import quality_of, rounded
 
 _TRACKS = PARTICIPANT + "/tracks"
 
@@ -61,7 +62,7 @@ class Tracks:
                 method="GET",
                 path=PARTICIPANT + "/stats",
                 tag="tracks",
-                summary="What arrives from a participant, layer by layer",
+                summary="What arrives from a participant, layer by layer, and how good the call is",
                 run=self._figures,
                 answer=ParticipantFigures,
                 problems=("unavailable",),
@@ -92,6 +93,10 @@ class Tracks:
             TrackFigures(
                 track=public_name(track.track),
                 key_frame_requests=track.key_frame_requests,
+                score=rounded(track.quality.score),
+                cause=track.quality.cause,
+                loss=track.quality.loss,
+                jitter_s=track.quality.jitter_s,
                 layers=[
                     LayerFigures(
                         rid=layer.rid,
@@ -100,6 +105,9 @@ class Tracks:
                         packets=layer.packets,
                         lost=layer.lost,
                         jitter_s=layer.jitter_s,
+                        frames=layer.frames,
+                        freezes=layer.freezes,
+                        frozen_s=layer.frozen_s,
                     )
                     for layer in track.layers
                 ],
@@ -107,7 +115,9 @@ class Tracks:
             for track in statistics.tracks
             if public_name(track.track) in mine
         ]
-        return Answer(ParticipantFigures(identity=participant.identity, published=published))
+        told = next((one for one in statistics.participants if one.participant == participant.identity), None)
+        quality = None if told is None else quality_of(told, figures=True)
+        return Answer(ParticipantFigures(identity=participant.identity, quality=quality, published=published))
 
     def _participant(self, asked: Asked) -> Participant:
         return self._observer.directory.participant(asked.path["room"], asked.path["identity"]).participant

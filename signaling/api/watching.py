@@ -167,4 +167,7 @@ def _item(track: TrackExplanation) -> SubscriptionItem:
         bitrate_bps=track.bitrate_bps,
         missing_bps=track.missing_bps,
         tile_pixels=track.tile_pixels,
+        score=track.score,
+        cause=track.cause,
+        loss=track.loss,
     )

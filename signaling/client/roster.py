@@ -13,6 +13,8 @@ from signaling.messages import (
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantQuality,
+    QualityChanged,
     TrackDescription,
     TrackMuted,
     TrackPublished,
@@ -72,6 +74,9 @@ class Roster:
                 self._say(event.identity, on_stage=event.on_stage)
             case AttributesChanged():
                 self._say(event.identity, metadata=event.metadata, attributes=event.attributes)
+            case QualityChanged():
+                for one in event.participants:
+                    self._say(one.identity, quality=one.quality)
             case TrackMuted():
                 if found := self.track(event.track):
                     self._replace(event.identity, add=msgspec.structs.replace(found[1], muted=event.muted))
@@ -103,6 +108,8 @@ def _changes(before: Participant, after: Participant) -> Iterator[AnyEvent]:
         yield StageChanged(identity=identity, on_stage=after.on_stage)
     if (before.metadata, before.attributes) != (after.metadata, after.attributes):
         yield AttributesChanged(identity=identity, metadata=after.metadata, attributes=after.attributes)
+    if before.quality != after.quality:
+        yield QualityChanged(participants=(ParticipantQuality(identity=identity, quality=after.quality),))
     had, has = ({track.id: track for track in one.tracks} for one in (before, after))
     for name in had.keys() - has.keys():
         yield TrackUnpublished(identity=identity, track=name)

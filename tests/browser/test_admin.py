@@ -38,6 +38,7 @@ async def test_a_call_is_watched_and_moderated(
     ada = page.get_by_role("article", name="Ada")
     await expect(ada.get_by_text("bit/s").first).to_be_visible(timeout=WAIT_MS)
     await expect(ada.get_by_text("Receives")).to_be_visible(timeout=WAIT_MS)
+    await expect(ada.get_by_text("quality")).to_be_visible(timeout=WAIT_MS)
     assert await complaints(page, axe) == []
     await screenshot(page, "admin")
     await page.emulate_media(color_scheme="dark")

@@ -129,6 +129,10 @@ async def test_a_tile_fills_the_screen_floats_and_tells_its_numbers(server: Runn
             await eventually(so, f"{held} is {expected}")
     assert await ada.locator(".tile[data-participant^=ada] .tool:visible").count() == 0
 
+    for whose in (tile, ".tile[data-participant^=ada]"):
+        words = await ada.get_attribute(f"{whose}:not([data-quality='']) .tile-quality", "aria-label")
+        assert words is not None and "connection" in words
+
     await ada.keyboard.press("i")
     for words in ("×", " fps", " kbit/s", "VP8", " % lost", "RTT ", "opus"):
         await says(ada, f"{tile} .tile-figures", words)

@@ -146,6 +146,7 @@ def row(subscription: str, reason: str, layer: int | None, ideal: int | None) ->
         bitrate_bps=500_000,
         missing_bps=7,
         tile_pixels=99,
+        quality=control.StreamQuality(score=2.5, cause="loss", loss=0.12, jitter_s=0.02),
     )
 
 
@@ -176,6 +177,9 @@ def test_explains_by_track_and_rid() -> None:
         bitrate_bps=500_000,
         missing_bps=7,
         tile_pixels=99,
+        score=2.5,
+        cause="loss",
+        loss=0.12,
     )
 
 

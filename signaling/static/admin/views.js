@@ -76,7 +76,7 @@ function waiting(room, one, act) {
  */
 function participant(room, one, owners, act) {
   const path = `${room}/participants/${encodeURIComponent(one.identity)}`;
-  const said = [one.identity, one.state === 'connected' ? '' : one.state, one.on_stage ? 'on stage' : '', one.hand ? 'hand raised' : ''];
+  const said = [one.identity, one.state === 'connected' ? '' : one.state, one.on_stage ? 'on stage' : '', one.hand ? 'hand raised' : '', quality(one.quality)];
   const parts = [make('h3', {}, one.name), make('p', { class: 'quiet' }, said.filter(Boolean).join(', '))];
   parts.push(
     actions(
@@ -95,6 +95,14 @@ function participant(room, one, owners, act) {
   if (one.tracks.length) parts.push(published(path, one, act));
   if (one.received?.items.length) parts.push(received(one, owners));
   return make('article', { 'aria-label': one.name }, ...parts);
+}
+
+/** @param {any} told how good the call is; null: nothing is sent or received */
+function quality(told) {
+  if (!told) return '';
+  const score = told.score ? ` ${told.score.toFixed(1)}` : '';
+  const why = told.cause === 'nothing' ? '' : ` (${told.cause}${told.direction ? `, ${told.direction}` : ''})`;
+  return `quality ${told.level}${score}${why}`;
 }
 
 /**

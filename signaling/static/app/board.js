@@ -11,7 +11,7 @@ import { Showing } from './showing.js';
 import { onStage } from './stage.js';
 import { tileKey, tileStates } from './tile-states.js';
 import { Tile } from './tiles.js';
-import { whySilentWords, whyWords } from './words.js';
+import { qualityWords, whySilentWords, whyWords } from './words.js';
 
 /** @typedef {import('./tiles.js').TileState} TileState */
 /** @typedef {import('../client/client.js').Room} Room */
@@ -190,8 +190,11 @@ export class Board {
     const of = (/** @type {string | null} */ id) => explanation?.tracks.find(({ track }) => track === id);
     for (const state of this.#states) {
       const tile = this.#tiles.get(tileKey(state));
-      const [picture, voice] = tileKey(state) === looked ? [of(state.track), of(state.voice)] : [];
-      tile?.showWhy([picture && whyWords(picture, tile.lines), voice && whySilentWords(voice)].filter(Boolean).join('. '));
+      const isLooked = tileKey(state) === looked;
+      const [picture, voice] = isLooked ? [of(state.track), of(state.voice)] : [];
+      const trouble = isLooked && state.quality && state.quality.level !== 'good' ? qualityWords(state.quality, state.own) : '';
+      const words = [picture && whyWords(picture, tile?.lines ?? 0), voice && whySilentWords(voice), trouble];
+      tile?.showWhy(words.filter(Boolean).join('. '));
     }
   }
 

@@ -28,11 +28,12 @@ export function tileStates(room) {
       ...picture(camera),
       microphone: microphoneOf(you.track('microphone')),
       speaking: you.speaking,
+      quality: you.quality,
     },
   ];
   if (screen) {
     const name = you.track('screen_audio') ? 'Your screen, with sound' : 'Your screen';
-    states.push({ ...own, name, source: 'screen', ...picture(screen), microphone: 'none', speaking: false });
+    states.push({ ...own, name, source: 'screen', ...picture(screen), microphone: 'none', speaking: false, quality: null });
   }
   for (const participant of room.participants.values()) states.push(...tilesOf(participant));
   return states;
@@ -43,18 +44,18 @@ export function tileStates(room) {
  * @returns {TileState[]}
  */
 function tilesOf(participant) {
-  const { identity, name, state, speaking, hand, onStage } = participant;
+  const { identity, name, state, speaking, hand, onStage, quality } = participant;
   const voice = participant.track('microphone');
   const microphone = microphoneOf(voice);
   const screen = participant.track('screen');
   const other = { identity, own: false, state, voice: null, hand: hand > 0, onStage };
   /** @type {TileState[]} */
   const states = [
-    { ...other, name, source: 'camera', ...picture(participant.track('camera')), voice: voice?.id ?? null, microphone, speaking },
+    { ...other, name, source: 'camera', ...picture(participant.track('camera')), voice: voice?.id ?? null, microphone, speaking, quality },
   ];
   if (screen) {
     const title = `${name}’s screen`;
-    states.push({ ...other, name: title, source: 'screen', ...picture(screen), microphone: 'none', speaking: false });
+    states.push({ ...other, name: title, source: 'screen', ...picture(screen), microphone: 'none', speaking: false, quality: null });
   }
   return states;
 }

@@ -2,11 +2,12 @@
  * One tile: a person's camera, or a shared screen.
  *
  * Its state is written on the element for styles, for assistive tools and for tests: `data-participant`, `data-source`,
- * `data-video` (on once a picture is there), `data-microphone`, `data-speaking`, `data-state`.
+ * `data-video` (on once a picture is there), `data-microphone`, `data-speaking`, `data-state`, `data-quality`.
  */
 
 import { fromTemplate } from './page.js';
 import { TileTools } from './tile-tools.js';
+import { qualityWords } from './words.js';
 
 /**
  * @typedef {object} TileState
@@ -23,6 +24,7 @@ import { TileTools } from './tile-tools.js';
  * @property {'connected' | 'reconnecting'} state
  * @property {boolean} hand raised
  * @property {boolean} onStage by a moderator's wish
+ * @property {import('../client/types.js').Quality | null} quality of the call, for whose tile it is; null: not to be shown
  */
 
 let tilesMade = 0; // names the words of each
@@ -32,6 +34,7 @@ export class Tile {
   #video;
   #name;
   #avatar;
+  #quality;
   #figures;
   #why;
   #tools;
@@ -48,6 +51,7 @@ export class Tile {
     this.#video = find(fragment, 'video', HTMLVideoElement);
     this.#name = find(fragment, '.tile-name', HTMLElement);
     this.#avatar = find(fragment, '.avatar', HTMLElement);
+    this.#quality = find(fragment, '.tile-quality', HTMLElement);
     this.#figures = find(fragment, '.tile-figures', HTMLElement);
     this.#tools = new TileTools(this.#figure, this.#video, { onPin, onModerate });
     this.#why = find(fragment, '.tile-why', HTMLElement);
@@ -91,6 +95,7 @@ export class Tile {
     this.#figure.dataset.state = state.state;
     this.#figure.dataset.hand = String(state.hand);
     this.#figure.dataset.onStage = String(state.onStage);
+    this.#showQuality(state);
     this.#tools.update(state.name, !state.own, how);
     this.#showVideo(state.video, state.video ? state.videoKey : '');
   }
@@ -115,6 +120,15 @@ export class Tile {
   remove() {
     this.#video.srcObject = null;
     this.#figure.remove();
+  }
+
+  /** @param {TileState} state */
+  #showQuality({ quality, own }) {
+    const level = quality?.level ?? '';
+    const words = quality ? qualityWords(quality, own) : '';
+    this.#figure.dataset.quality = level;
+    this.#quality.setAttribute('aria-label', words);
+    this.#quality.title = words;
   }
 
   /**

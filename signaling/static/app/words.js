@@ -185,6 +185,37 @@ function sentence(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** @type {Record<import('../client/types.js').Quality['level'], string>} */
+const QUALITY_WORDS = {
+  good: 'Good connection',
+  fair: 'Fair connection',
+  poor: 'Poor connection',
+  lost: 'No connection',
+};
+
+/** By the `cause` of PROTOCOL.md. @type {Record<string, string>} */
+const CAUSE_WORDS = {
+  loss: 'packets are lost',
+  delay: 'packets take long',
+  jitter: 'packets come unevenly',
+  freezes: 'the picture freezes',
+  frame_rate: 'the picture has few frames',
+  bandwidth: 'it carries too little',
+  silence: 'nothing arrives',
+};
+
+/**
+ * How good the call is for somebody, and why no better.
+ * @param {import('../client/types.js').Quality} quality
+ * @param {boolean} own
+ */
+export function qualityWords({ level, cause, direction }, own) {
+  const why = level === 'good' ? '' : CAUSE_WORDS[cause];
+  if (!why) return QUALITY_WORDS[level];
+  const whom = own ? 'you' : 'them';
+  return `${QUALITY_WORDS[level]}: ${why}${direction ? ` on the way ${direction === 'up' ? 'from' : 'to'} ${whom}` : ''}`;
+}
+
 /** @param {number} inS how long the invitation is still good */
 export function expiringWords(inS) {
   return `Your invitation ends in ${Math.round(inS)} seconds, and the call with it. Ask for a new link.`;

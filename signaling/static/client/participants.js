@@ -41,6 +41,8 @@ class Person {
   metadata = '';
   /** @type {Record<string, string>} */
   attributes = {};
+  /** @type {import('./types.js').Quality | null} null: nothing is sent or received, or not known yet */
+  quality = null;
 
   /** @param {ParticipantDescription} description */
   constructor(description) {
@@ -53,10 +55,14 @@ class Person {
    * Whether anything is different from before.
    * @param {ParticipantDescription} description
    */
-  describe({ moderator = false, hand = 0, on_stage = false, metadata = '', attributes = {} }) {
-    const before = JSON.stringify([this.moderator, this.hand, this.onStage, this.metadata, this.attributes]);
-    Object.assign(this, { moderator, hand, onStage: on_stage, metadata, attributes });
-    return before !== JSON.stringify([moderator, hand, on_stage, metadata, attributes]);
+  describe({ moderator = false, hand = 0, on_stage = false, metadata = '', attributes = {}, quality = null }) {
+    const before = this.#said();
+    Object.assign(this, { moderator, hand, onStage: on_stage, metadata, attributes, quality });
+    return before !== this.#said();
+  }
+
+  #said() {
+    return JSON.stringify([this.moderator, this.hand, this.onStage, this.metadata, this.attributes, this.quality]);
   }
 }
 

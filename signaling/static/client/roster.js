@@ -65,6 +65,8 @@ export class Roster {
         return event.events.forEach((each) => this.onServerEvent(each));
       case 'viewers_changed':
         return this.#onViewers(event.count);
+      case 'quality_changed':
+        return event.participants.forEach(({ identity, quality }) => this.#onSaid(identity, { quality }));
       case 'participant_joined':
         return this.#onJoined(new Participant(event.participant));
       case 'participant_changed':

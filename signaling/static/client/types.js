@@ -13,6 +13,12 @@
  */
 
 /**
+ * How good the call is for somebody: see PROTOCOL.md. The last three are of ourselves only, in an explanation.
+ * @typedef {{level: 'good' | 'fair' | 'poor' | 'lost', cause: string, score?: number, direction?: 'up' | 'down',
+ *   up?: number, down?: number, rtt_s?: number}} Quality
+ */
+
+/**
  * @typedef {object} ParticipantDescription
  * @property {string} identity
  * @property {string} name
@@ -23,6 +29,7 @@
  * @property {boolean} [on_stage]
  * @property {string} [metadata]
  * @property {Record<string, string>} [attributes]
+ * @property {Quality | null} [quality] null or absent: nothing is sent or received
  */
 
 /**
@@ -57,6 +64,7 @@
  *   | SlotsChanged
  *   | {type: 'roster_changed', events: ServerEvent[]}
  *   | {type: 'viewers_changed', count: number}
+ *   | {type: 'quality_changed', participants: {identity: string, quality: Quality | null}[]}
  *   | {type: 'participant_joined', participant: ParticipantDescription}
  *   | {type: 'participant_changed', identity: string, state: 'connected' | 'reconnecting'}
  *   | {type: 'participant_left', identity: string, reason: string}
@@ -93,10 +101,11 @@
 /**
  * Why a track looks as it does: see PROTOCOL.md. Rids are null where nothing is sent.
  * @typedef {{track: string, reason: string, since_s: number, rid: string | null, wanted_rid: string | null,
- *   ideal_rid: string | null, bitrate_bps: number, missing_bps: number, tile_pixels: number | null}} TrackExplanation
+ *   ideal_rid: string | null, bitrate_bps: number, missing_bps: number, tile_pixels: number | null, score?: number,
+ *   cause?: string, loss?: number}} TrackExplanation
  */
 
-/** @typedef {{budget_bps: number, estimate_bps: number | null, tracks: TrackExplanation[]}} Explanation */
+/** @typedef {{budget_bps: number, estimate_bps: number | null, tracks: TrackExplanation[], quality?: Quality}} Explanation */
 
 /**
  * @typedef {object} JoinOptions

@@ -128,7 +128,7 @@ async def test_who_is_in_a_room() -> None:
         assert (await ask.ask("GET", "/rooms/demo/participants/bob")).code == "unknown_participant"
         assert (await ask.ask("GET", "/rooms/demo/participants/ada/tracks")).body == {"items": []}
         figures = await ask.ask("GET", "/rooms/demo/participants/ada/stats")
-        assert figures.body == {"identity": "ada", "published": []}
+        assert figures.body == {"identity": "ada", "quality": None, "published": []}
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------

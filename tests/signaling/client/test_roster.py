@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from signaling.client.roster import Roster
+from signaling.message_values import Quality
 from signaling.messages import (
     LayerChanged,
     Participant,
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantQuality,
+    QualityChanged,
     TrackDescription,
     TrackMuted,
     TrackPublished,
@@ -54,3 +59,13 @@ def test_events_about_the_departed_are_ignored() -> None:
     roster.on_event(TrackUnpublished(identity="bob", track="TR_1"))
     roster.on_event(LayerChanged(track="TR_1", rid="q"))
     assert not roster.participants
+
+
+def test_how_good_the_call_is_and_what_was_missed_of_it() -> None:
+    poor = Quality(level="poor", cause="loss", score=2.3, direction="up")
+    told = tuple(ParticipantQuality(identity=identity, quality=poor) for identity in ("bob", "cid"))
+    roster = Roster([BOB])
+    roster.on_event(QualityChanged(participants=told))
+    assert roster.participants == {"bob": replace(BOB, quality=poor)}
+    (missed,) = roster.differences([BOB])
+    assert missed == QualityChanged(participants=(ParticipantQuality(identity="bob", quality=None),))

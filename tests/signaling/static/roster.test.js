@@ -118,3 +118,15 @@ test('hands, the stage and attributes are kept, also our own', () => {
   assert.equal(subject.participants.get('ada').hand, 3);
   assert.deepEqual(said, ['participantchanged', 'participantchanged']);
 });
+
+test('how good the call is for somebody is told, of ourselves too', () => {
+  const { subject, said } = roster([{ ...BOB, quality: { level: 'good', cause: 'nothing', score: 4.2, direction: 'up' } }]);
+  assert.equal(subject.participants.get('bob').quality.level, 'good');
+  const poor = { level: 'poor', cause: 'loss', score: 2.1, direction: 'up' };
+  const participants = ['bob', 'me', 'nobody'].map((identity) => ({ identity, quality: poor }));
+  subject.onServerEvent({ type: 'quality_changed', participants });
+  assert.deepEqual(said, ['participantchanged', 'participantchanged']);
+  assert.deepEqual(subject.participants.get('bob').quality, poor);
+  subject.resync([BOB]);
+  assert.equal(subject.participants.get('bob').quality, null);
+});

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Explainer } from '../../../signaling/static/app/explainer.js';
-import { whySilentWords, whyWords } from '../../../signaling/static/app/words.js';
+import { qualityWords, whySilentWords, whyWords } from '../../../signaling/static/app/words.js';
 
 const WORDS = [
   // reason, rid, missing, lines, words
@@ -99,4 +99,30 @@ test('a server that does not answer is asked again', async () => {
   assert.equal(asked, 2);
   explainer.close();
   timers.stop();
+});
+
+const QUALITIES = [
+  // quality, own, words
+  [{ level: 'good', cause: 'nothing', direction: 'up', score: 4.2 }, false, 'Good connection'],
+  [{ level: 'fair', cause: 'loss', direction: 'up', score: 3 }, false, 'Fair connection: packets are lost on the way from them'],
+  [{ level: 'poor', cause: 'bandwidth', direction: 'down', score: 2 }, true, 'Poor connection: it carries too little on the way to you'],
+  [{ level: 'poor', cause: 'nothing', direction: 'down', score: 2 }, true, 'Poor connection'],
+  [{ level: 'lost', cause: 'connection' }, false, 'No connection'],
+  [{ level: 'poor', cause: 'a cause of a later server', direction: 'up' }, true, 'Poor connection'],
+];
+
+for (const [quality, own, words] of QUALITIES) {
+  test(`quality in words: ${words}`, () => assert.equal(qualityWords(quality, own), words));
+}
+
+test('every cause of the protocol has words', () => {
+  const protocol = readFileSync(new URL('../../../signaling/PROTOCOL.md', import.meta.url), 'utf8');
+  const [section = ''] = protocol.split('### `quality_changed`')[1].split('\n### ');
+  const rows = section.split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split('|')[1]);
+  const causes = rows.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, cause]) => cause));
+  assert.ok(causes.length >= 9, `${causes}`);
+  for (const cause of causes) {
+    const words = qualityWords({ level: 'poor', cause, direction: 'up' }, false);
+    assert.equal(words.includes(':'), !['nothing', 'connection'].includes(cause), cause);
+  }
 });
