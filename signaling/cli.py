@@ -1,4 +1,4 @@
-"""The `sfu` command: serve, demo, loadtest, recover, mix, token, rooms, participants.
+"""The `sfu` command: serve, demo, loadtest, recover, mix, token, rooms, participants, recordings.
 
 Reads arguments and environment, hands them on, says what failed.
 
@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import fields
 
 from sfu import __version__, logs
-from signaling import config, remote, values
+from signaling import config, remote, remote_recordings, values
 from signaling.auth import Grant, mint
 from signaling.config import ConfigError, ServerConfig
 from signaling.messages import Grants
@@ -123,20 +123,31 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     _add_token_arguments(token)
     token.set_defaults(run=_token)
 
-    for name, text, add in (
-        ("rooms", "list the rooms of a running server", remote.add_rooms),
-        ("participants", "list who is in a room of a running server", remote.add_participants),
+    _add_remote(commands)
+    return parser
+
+
+def _add_remote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What asks a running server."""
+    for name, text, add, examples in (
+        ("rooms", "list the rooms of a running server", remote.add_rooms, remote.EXAMPLES),
+        ("participants", "list who is in a room of a running server", remote.add_participants, remote.EXAMPLES),
+        (
+            "recordings",
+            "record rooms of a running server, and fetch what came of it",
+            remote_recordings.add,
+            remote_recordings.EXAMPLES,
+        ),
     ):
         asked = commands.add_parser(
             name,
             help=text,
             description=f"{text.capitalize()}, by its REST API.",
-            epilog=remote.EXAMPLES,
+            epilog=examples,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         add(asked)
-    return parser
 
 
 class _Version(argparse.Action):

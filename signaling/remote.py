@@ -27,22 +27,24 @@ Action = Callable[["ServerApi", argparse.Namespace], Awaitable[None]]
 
 
 def add_rooms(parser: argparse.ArgumentParser) -> None:
-    _add_server(parser)
-    parser.set_defaults(run=lambda parsed: _run(_rooms, parsed))
+    server_arguments(parser)
+    parser.set_defaults(run=lambda parsed: ask_server(_rooms, parsed))
 
 
 def add_participants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("room", help="who is in it")
-    _add_server(parser)
-    parser.set_defaults(run=lambda parsed: _run(_participants, parsed))
+    server_arguments(parser)
+    parser.set_defaults(run=lambda parsed: ask_server(_participants, parsed))
 
 
-def _add_server(parser: argparse.ArgumentParser) -> None:
+def server_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which server, and with which key."""
     parser.add_argument("--url", help="of the server (default: where one would listen here)")
     config.add_arguments(parser, ("http_host", "http_port", "tls_cert", "tls_key", "dev", "keys"))
 
 
-def _run(action: Action, parsed: argparse.Namespace) -> int:
+def ask_server(action: Action, parsed: argparse.Namespace) -> int:
+    """Returns the exit status."""
     # Only when it is asked for: the client package brings a whole media stack.
     from signaling.client.api import ApiError, ServerApi, Unreachable
 

@@ -12,6 +12,7 @@ import av
 import msgspec
 
 from recorder.manifest import Manifest
+from signaling.cli import main as sfu
 from signaling.demo.bot import Bot
 from signaling.recordings.options import RecordingOptions
 from signaling.recordings.recordings import Recordings
@@ -95,5 +96,10 @@ async def test_a_call_is_recorded_though_the_recorder_is_killed(tmp_path: Path) 
             sounds, last_sound_s = seconds_of(directory / file.path, "audio")
             assert pictures > 20 and sounds > 100
             assert abs(last_sound_s - one.duration_s) < 0.1 and last_picture_s > one.duration_s - LATE_S
+        fetched = tmp_path / "fetched"
+        where = ("--dev", "--url", call.server.url)
+        assert await asyncio.to_thread(sfu, ["recordings", "download", one.id, str(fetched), *where]) == 0
+        for path in ("manifest.json", *(file.path for file in one.files)):
+            assert (fetched / path).read_bytes() == (directory / path).read_bytes(), path
         await recordings.delete(one.id)
         assert not directory.exists() and not recordings.of_room(None)

@@ -1,0 +1,139 @@
+"""`sfu recordings`: of a running server listed, begun, paused, stopped, fetched, deleted over its REST API."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
+
+import msgspec
+
+from signaling import values
+from signaling.config import ConfigError
+from signaling.message_values import Source
+from signaling.recordings.options import Container, Mode, RecordingOptions
+from signaling.remote import Action, ask_server, print_table, server_arguments
+
+if TYPE_CHECKING:
+    from signaling.api.recording_models import Recording
+    from signaling.client.api import ServerApi
+
+EXAMPLES: Final = """\
+examples:
+  sfu recordings start standup --dev                          prints the recording's id
+  sfu recordings start standup --dev --mode audio --max-duration 1h
+  sfu recordings stop REC_5d41402abc4b2a76b971 --dev --wait   until its files are made
+  sfu recordings download REC_5d41402abc4b2a76b971 standup/ --dev
+  sfu recordings list --url https://calls.example.org --keys backend:SECRET
+"""
+# How often is looked whether files are made: decoding an hour takes minutes.
+LOOK_EVERY_S: Final = 0.5
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="what to do", required=True, metavar="ACTION")
+    found = _add(actions, "list", "list recordings, the latest first", _list)
+    found.add_argument("--room", help="only of rooms of this name")
+    start = _add(actions, "start", "begin to record a room; prints the recording's id", _start)
+    start.add_argument("room")
+    _add_options(start)
+    for name, text, action in (
+        ("pause", "take nothing for a while", _pause),
+        ("resume", "go on after a pause", _resume),
+        ("stop", "end a recording, and make its files", _stop),
+        ("download", "fetch a recording's files and manifest", _download),
+        ("rm", "delete a recording with its files", _remove),
+    ):
+        one = _add(actions, name, text, action)
+        one.add_argument("recording", help="its id")
+        if name == "stop":
+            one.add_argument("--wait", action="store_true", help="until its files are made")
+        if name == "download":
+            one.add_argument("directory", type=Path, nargs="?", help="where to (default: named after the recording)")
+
+
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, action: Action
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+    server_arguments(parser)
+    parser.set_defaults(run=lambda parsed: ask_server(action, parsed))
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--participant", action="append", metavar="IDENTITY", help="only theirs; may be repeated")
+    parser.add_argument("--source", action="append", choices=get_args(Source), help="only these; may be repeated")
+    parser.add_argument("--mode", choices=get_args(Mode), default="decode", help="how files are made (default decode)")
+    parser.add_argument("--container", choices=get_args(Container), help="of the files (default: mp4; of audio flac)")
+    parser.add_argument("--max-layer", type=int, metavar="N", help="no better simulcast layer (0 is the smallest)")
+    parser.add_argument("--max-duration", type=_seconds, metavar="TIME", help="ends by itself, after 90s, 15m or 1h")
+    parser.add_argument("--max-bytes", type=int, metavar="N", help="ends by itself, at so many bytes received")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return values.duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+async def _list(api: ServerApi, parsed: argparse.Namespace) -> None:
+    found = [one async for one in api.all_recordings(parsed.room)]
+    print_table(("RECORDING", "ROOM", "STATE", "STARTED", "SECONDS", "FILES"), map(_row, found))
+
+
+def _row(one: Recording) -> tuple[object, ...]:
+    seconds = "" if one.duration_s is None else f"{one.duration_s:.0f}"
+    return one.id, one.room, one.state, one.started_at.isoformat(" ", "seconds"), seconds, len(one.files)
+
+
+async def _start(api: ServerApi, parsed: argparse.Namespace) -> None:
+    wish = {
+        "participants": parsed.participant,
+        "sources": parsed.source,
+        "mode": parsed.mode,
+        "container": parsed.container,
+        "max_layer": parsed.max_layer,
+        "max_duration_s": parsed.max_duration,
+        "max_bytes": parsed.max_bytes,
+    }
+    try:
+        options = msgspec.convert(wish, RecordingOptions)
+    except msgspec.ValidationError as error:
+        raise ConfigError([str(error)]) from error
+    print((await api.start_recording(parsed.room, options)).id)
+
+
+async def _pause(api: ServerApi, parsed: argparse.Namespace) -> None:
+    await api.pause_recording(parsed.recording)
+
+
+async def _resume(api: ServerApi, parsed: argparse.Namespace) -> None:
+    await api.resume_recording(parsed.recording)
+
+
+async def _stop(api: ServerApi, parsed: argparse.Namespace) -> None:
+    one = await api.stop_recording(parsed.recording)
+    while parsed.wait and one.state == "finishing":
+        await asyncio.sleep(LOOK_EVERY_S)
+        one = await api.get_recording(one.id)
+    print(f"{one.state}: {one.reason}" if one.state == "failed" else one.state)
+
+
+async def _download(api: ServerApi, parsed: argparse.Namespace) -> None:
+    one = await api.get_recording(parsed.recording)
+    directory: Path = parsed.directory or Path(one.id)
+    # As it lies at the server, so that `sfu mix` takes it.
+    (directory / "files").mkdir(parents=True, exist_ok=True)
+    for file in one.files:
+        path = directory / "files" / file.name
+        print(f"{path}: {await api.get_recording_file(one.id, file.name, path)} bytes", file=sys.stderr)
+    await api.get_recording_manifest(one.id, directory / "manifest.json")
+    print(directory)
+
+
+async def _remove(api: ServerApi, parsed: argparse.Namespace) -> None:
+    await api.delete_recording(parsed.recording)
