@@ -19,6 +19,7 @@ from sfu.control import (
     AddTrack,
     AnyCommand,
     AnyReply,
+    CloseMessages,
     CloseSink,
     CloseTransport,
     ConfigureSlot,
@@ -26,12 +27,14 @@ from sfu.control import (
     Describe,
     Description,
     Done,
+    DrainMessages,
     Explain,
     Explanation,
     IceParameters,
     LimitLayer,
     Load,
     Metrics,
+    OpenMessages,
     OpenSink,
     OpenTransport,
     PermitMessages,
@@ -41,6 +44,7 @@ from sfu.control import (
     RemoveSlot,
     RemoveTrack,
     RestartIce,
+    SayMessage,
     SendMessage,
     SetLayout,
     SetTrackMuted,
@@ -78,6 +82,10 @@ class Commands:
             CloseTransport: self._close_transport,
             PermitMessages: self._permit_messages,
             SendMessage: self._send_message,
+            OpenMessages: self._open_messages,
+            SayMessage: self._say_message,
+            DrainMessages: self._drain_messages,
+            CloseMessages: self._close_messages,
             AddTrack: self._add_track,
             RemoveTrack: self._remove_track,
             SetTrackMuted: self._set_track_muted,
@@ -140,8 +148,11 @@ class Commands:
         return Done(call=command.call)
 
     def _permit_messages(self, command: PermitMessages, now: float) -> AnyReply:
-        number = self._registry.endpoint(command.transport).number
-        self._registry.messages.permit(number, may_send=command.may_send_messages)
+        if command.transport in self._registry.correspondents:
+            self._registry.correspondents.permit(command.transport, command.may_send_messages)
+        else:
+            number = self._registry.endpoint(command.transport).number
+            self._registry.messages.permit(number, may_send=command.may_send_messages)
         return Done(call=command.call)
 
     def _send_message(self, command: SendMessage, now: float) -> AnyReply:
@@ -150,6 +161,22 @@ class Commands:
         except MalformedMessage as error:
             raise Refused("malformed", str(error)) from error
         self._registry.messages.post(command.room, "", MessageChannel(command.channel), message, now)
+        return Done(call=command.call)
+
+    def _open_messages(self, command: OpenMessages, now: float) -> AnyReply:
+        self._registry.correspondents.open(command, self._registry.endpoints, now)
+        return Done(call=command.call)
+
+    def _say_message(self, command: SayMessage, now: float) -> AnyReply:
+        self._registry.correspondents.say(command, now)
+        return Done(call=command.call)
+
+    def _drain_messages(self, command: DrainMessages, now: float) -> AnyReply:
+        self._registry.correspondents.drain(command)
+        return Done(call=command.call)
+
+    def _close_messages(self, command: CloseMessages, now: float) -> AnyReply:
+        self._registry.correspondents.close(command.correspondent)
         return Done(call=command.call)
 
     def _opened(self, call: int, number: int, ice: IceParameters) -> AnyReply:

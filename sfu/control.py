@@ -25,6 +25,14 @@ from sfu.control_figures import QualityChanged as QualityChanged
 from sfu.control_figures import StreamQuality as StreamQuality
 from sfu.control_figures import SubscriptionStatistics as SubscriptionStatistics
 from sfu.control_figures import TrackStatistics as TrackStatistics
+from sfu.control_messages import CloseMessages as CloseMessages
+from sfu.control_messages import DrainMessages as DrainMessages
+from sfu.control_messages import MessageHeard as MessageHeard
+from sfu.control_messages import MessagesGone as MessagesGone
+from sfu.control_messages import OpenMessages as OpenMessages
+from sfu.control_messages import PermitMessages as PermitMessages
+from sfu.control_messages import SayMessage as SayMessage
+from sfu.control_messages import SendMessage as SendMessage
 from sfu.control_sinks import CloseSink as CloseSink
 from sfu.control_sinks import LayerTapped as LayerTapped
 from sfu.control_sinks import OpenSink as OpenSink
@@ -77,21 +85,6 @@ class CloseTransport(Command, frozen=True, kw_only=True):
     """With its Tracks and Subscriptions. Reply: Done."""
 
     transport: str
-
-
-class PermitMessages(Command, frozen=True, kw_only=True):
-    """Change `may_send_messages`. Reply: Done."""
-
-    transport: str
-    may_send_messages: bool
-
-
-class SendMessage(Command, frozen=True, kw_only=True):
-    """From the app to who has opened messages in this room. Reply: Done, or Failed as `MessageRefusal` has it."""
-
-    room: str
-    channel: str  # a value of MessageChannel
-    frame: bytes  # as a participant would send it: sfu/wire/message.py
 
 
 class AddTrack(Command, frozen=True, kw_only=True):
@@ -220,6 +213,10 @@ AnyCommand = (
     | RestartIce
     | CloseTransport
     | PermitMessages
+    | OpenMessages
+    | SayMessage
+    | DrainMessages
+    | CloseMessages
     | SendMessage
     | AddTrack
     | RemoveTrack
@@ -385,7 +382,7 @@ class LayersWanted(Message, frozen=True, kw_only=True):
 
 
 # Of something that signaling has named.
-SessionNotice = TransportChanged | LayerChanged | LayersWanted | LayerTapped | SinkLost
+SessionNotice = TransportChanged | LayerChanged | LayersWanted | LayerTapped | SinkLost | MessageHeard | MessagesGone
 # Of a room.
 RoomNotice = SpeakersChanged | LoudestChanged | QualityChanged
 AnyNotice = SessionNotice | RoomNotice
@@ -399,6 +396,8 @@ def subject(notice: SessionNotice) -> str:
         case LayerChanged(subscription=name) | SinkLost(sink=name) | LayerTapped(sink=name):
             return name
         case TransportChanged(transport=name) | LayersWanted(transport=name):
+            return name
+        case MessageHeard(correspondent=name) | MessagesGone(correspondent=name):
             return name
 
 

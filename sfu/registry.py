@@ -15,6 +15,7 @@ from sfu.assessing import Assessing
 from sfu.context import Context
 from sfu.core.errors import Refused
 from sfu.core.messages import Messages
+from sfu.corresponding import Correspondents
 from sfu.endpoint import Endpoint
 from sfu.estimating import Estimating
 from sfu.listening import Listening
@@ -41,6 +42,7 @@ class Registry:
         self.assessing = Assessing(context)
         self.estimating = Estimating(context, self.endpoints_by_number)
         self._numbers = count(1)
+        self.correspondents = Correspondents(self.messages, self.next_number, context.notify, context.config.transports)
         self._context = context
 
     def next_number(self) -> int:

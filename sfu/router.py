@@ -69,7 +69,7 @@ class Router:
         self.context = Context(config, plane, estimator, clock, random, self._notices.append, process_cpu_s)
         self.counters = self.context.counters
         self.registry = Registry(self.context)
-        self._messaging = Messaging(self.registry.messages, on_work, self._on_message_bug)
+        self._messaging = Messaging(self.registry.messages, self.registry.correspondents, on_work, self._on_message_bug)
         self.transports = Transports(
             plane,
             worker_index=config.worker_index,

@@ -49,6 +49,11 @@ class Answering:
         assert self._local is not None, "before it is open"
         return self._local
 
+    def take_replay(self) -> bool:
+        """Whether the messages that the room keeps are to be told to who opens them now."""
+        replays, self._replays_messages = self._replays_messages, False
+        return replays
+
     def open(self) -> Procedure:
         transport = self._names.transport()
         self.transport = transport
@@ -60,10 +65,9 @@ class Answering:
                 transport=transport,
                 may_send_messages=self._may_send_messages,
                 keeps_messages=self._keeps_messages,
-                replays_messages=self._replays_messages,
+                replays_messages=self.take_replay(),
             )
         ]
-        self._replays_messages = False
         try:
             self._local = expect(reply, TransportOpened)
         except Refused:

@@ -23,9 +23,12 @@ from sfu.control import (
     AnyCommand,
     AnyNotice,
     AnyReply,
+    CloseMessages,
     CloseTransport,
     Failed,
     MalformedFrame,
+    MessagesGone,
+    OpenMessages,
     OpenTransport,
     TransportChanged,
 )
@@ -61,6 +64,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}  # by call; the oldest first, as all wait equally long
         self._transports: dict[str, None] = {}  # open, or about to be; an ordered set
+        self._correspondents: dict[str, None] = {}  # likewise
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._own_calls = count(-1, -1)
@@ -79,6 +83,10 @@ class Link:
             self._transports[command.transport] = None
         elif isinstance(command, CloseTransport):
             self._transports.pop(command.transport, None)
+        elif isinstance(command, OpenMessages):
+            self._correspondents[command.correspondent] = None
+        elif isinstance(command, CloseMessages):
+            self._correspondents.pop(command.correspondent, None)
         if self._send is not None:
             pending.deadline = self._loop.time() + self._timeout_s
             self._send(control.encode(command))
@@ -121,6 +129,9 @@ class Link:
             self._tell(
                 self._on_notice, TransportChanged(transport=transport, state=TransportState.GONE.value, reason=reason)
             )
+        correspondents, self._correspondents = self._correspondents, {}
+        for correspondent in correspondents:
+            self._tell(self._on_notice, MessagesGone(correspondent=correspondent))
         for call in calls:
             self._answer(Failed(call=call, code="closed", reason=reason))
 
@@ -138,6 +149,8 @@ class Link:
             return
         if isinstance(reply, Failed) and isinstance(pending.command, OpenTransport):
             self._transports.pop(pending.command.transport, None)
+        if isinstance(reply, Failed) and isinstance(pending.command, OpenMessages):
+            self._correspondents.pop(pending.command.correspondent, None)
         self._tell(pending.on_reply, reply)
 
     def _tell(self, listener: Callable[[M], None], message: M) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sfu.core.types import Kind, TransportState
+from signaling.correspondence_messages import AnyCorrespondence, AnyCorrespondenceEvent
 from signaling.message_values import KIND_OF_SOURCE as KIND_OF_SOURCE
 from signaling.message_values import MAX_TILES, Count
 from signaling.message_values import ConnectionName as ConnectionName
@@ -213,6 +214,7 @@ AnyRequest = (
     | Ping
     | Leave
     | AnyModeration
+    | AnyCorrespondence
 )
 
 
@@ -441,6 +443,7 @@ AnyEvent = (
     | TokenExpiring
     | Closing
     | AnyModerationEvent
+    | AnyCorrespondenceEvent
 )
 AnyServerMessage = AnyAnswer | AnyEvent
 AnyMessage = AnyClientMessage | AnyServerMessage

@@ -31,6 +31,9 @@ class Names:
     def subscription(self) -> str:
         return self._next("subscription")
 
+    def correspondent(self) -> str:
+        return self._next("messages")
+
     def sink(self) -> str:
         return self._next("sink")
 

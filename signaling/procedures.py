@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from signaling.auth import Grant
+from signaling.correspondence import Correspondence
+from signaling.correspondence_messages import OpenMessages, SendMessage
 from signaling.errors import Refused
 from signaling.lane import Lane, Procedure, Steps
 from signaling.limits import SessionLimits
 from signaling.messages import (
     Answer,
     AnyEvent,
+    AnyServerMessage,
     Error,
     Explain,
     IceServer,
@@ -68,6 +71,10 @@ SUBSCRIBING: Final[dict[type, Callable[..., Procedure]]] = {
     Answer: Subscribing.answer,
     RestartIce: Subscribing.restart_ice,
 }
+CORRESPONDING: Final[dict[type, Callable[..., Procedure]]] = {
+    OpenMessages: Correspondence.open,
+    SendMessage: Correspondence.send,
+}
 WISHES: Final[dict[type, Callable[..., None]]] = {
     Subscribe: Subscribing.subscribe,
     Unsubscribe: Subscribing.unsubscribe,
@@ -97,7 +104,8 @@ def connections(
     limits: SessionLimits,
     emit: Callable[[Output], None],
     lane: Lane,
-) -> tuple[Publishing, Subscribing]:
+    send: Callable[[AnyServerMessage], int],
+) -> tuple[Publishing, Subscribing, Correspondence]:
     """`lane`: of the second."""
     publishing = Publishing(
         room=grant.room,
@@ -119,7 +127,17 @@ def connections(
         emit=emit,
         lane=lane,
     )
-    return publishing, subscribing
+    correspondence = Correspondence(
+        room=grant.room,
+        identity=grant.identity,
+        may_send=entered.grants.message,
+        keeps_messages=entered.keeps_messages,
+        take_replay=publishing.take_replay,
+        names=names,
+        emit=emit,
+        send=send,
+    )
+    return publishing, subscribing, correspondence
 
 
 def welcome(

@@ -167,6 +167,10 @@ class Publishing:
     def stop(self, track: str, by: str) -> None:
         self._stopping[track] = by
 
+    @property
+    def may_send_messages(self) -> bool:
+        return self._grants.message
+
     def permit(self, grants: Grants) -> None:
         """What may not be published any more is not."""
         self._grants = grants
@@ -191,6 +195,10 @@ class Publishing:
     def descriptions(self) -> list[TrackDescription]:
         """Of all that is published, on a connection or waiting for one."""
         return [*(track.description for track in self._tracks.values()), *self._lost.values()]
+
+    def take_replay(self) -> bool:
+        """Whether the messages that the room keeps are to be told to who opens them now."""
+        return self._connection.take_replay()
 
     def is_restart(self, ice: IceParameters) -> bool:
         return self._connection.is_restart(ice)

@@ -19,8 +19,9 @@ from typing import Any, Final
 from sfu import control
 from sfu.control import AnyNotice, AnyReply
 from sfu.core.types import TransportState
-from signaling import closing
+from signaling import closing, procedures
 from signaling.auth import Grant
+from signaling.correspondence import Correspondence
 from signaling.errors import ProtocolError, Refused
 from signaling.expiry import Expiry, another_grant, not_refreshed, soonest
 from signaling.lane import Lane
@@ -53,18 +54,6 @@ from signaling.names import Names
 from signaling.outgoing import Outgoing
 from signaling.outputs import Announce, Attend, Call, Close, Depart, Enter, Moderate, Output, Renew, TakeUp
 from signaling.presence import Presence
-from signaling.procedures import (
-    PUBLISHING,
-    SUBSCRIBING,
-    WISHES,
-    Question,
-    answered,
-    connections,
-    hear,
-    resynchronised,
-    verdict,
-    welcome,
-)
 from signaling.publishing import Publishing
 from signaling.rate import Pace
 from signaling.room_events import Entered, Evicted, RoomEvent, Transfer
@@ -109,10 +98,11 @@ class ClientSession:
         self._said_before = 0  # up to here the client may say again what it said on its last socket
         self._reset_seq = 0  # of the last `reset` of the publish connection
         self._join: Join | None = None
-        lanes = (Lane(self._call, self._decline, limits.max_waiting) for _ in range(2))
-        self._publish_lane, self._subscribe_lane = lanes
+        lanes = [Lane(self._call, self._decline, limits.max_waiting) for _ in range(3)]
+        self._publish_lane, self._subscribe_lane, self._message_lane = self._lanes = lanes
         self._publishing: Publishing | None = None
         self._subscribing: Subscribing | None = None
+        self._correspondence: Correspondence | None = None
 
     def poll(self) -> Output | None:
         return self._outgoing.poll()
@@ -177,17 +167,18 @@ class ClientSession:
 
     def on_resumed(self, request: Resume, token: str, subprotocol: Subprotocol, present: Entered, now: float) -> None:
         """The client is here, on another socket; the last one, if it is still there, is not heard any more."""
-        assert self.state is State.JOINED and self._subscribing is not None and self._publishing is not None
+        assert self.state is State.JOINED and self._subscribing and self._publishing and self._correspondence
         self.subprotocol = subprotocol
         self._said_before = self._last_request
         resumed = Resumed(id=request.id, resume=self._ticket(token), handled=self._last_request)
         if not self._outgoing.resume(request.received, resumed):
-            resynced = resynchronised(resumed, present)
+            resynced = procedures.resynchronised(resumed, present)
             self._outgoing.resync(request.received, resynced, self._subscribing.outstanding())
             self._publishing.say_encodings()
             self._subscribing.say_slots()
             if rebuilding := self._presence.rebuilding():
                 self._say_reset(rebuilding)
+        self._correspondence.on_acknowledged(self._outgoing.acknowledged)
         self._presence.on_socket_back(now)
         self._outgoing.emit(Attend(away=False))
 
@@ -199,7 +190,7 @@ class ClientSession:
             return
         assert self.grant is not None and self._join is not None
         self.state = State.JOINED
-        self._publishing, self._subscribing = connections(
+        self._publishing, self._subscribing, self._correspondence = procedures.connections(
             entered,
             self.grant,
             automatic=self._join.auto_subscribe,
@@ -207,9 +198,10 @@ class ClientSession:
             limits=self._limits,
             emit=self._outgoing.emit,
             lane=self._subscribe_lane,
+            send=self._outgoing.send,
         )
         ice_servers = self._ice_servers(self.grant.identity)
-        self._outgoing.send(welcome(self._join.id, self.room, entered, ice_servers, self._ticket(token)))
+        self._outgoing.send(procedures.welcome(self._join.id, self.room, entered, ice_servers, self._ticket(token)))
         self._outgoing.begin_numbering()
         self._subscribing.on_entered(entered)
 
@@ -240,37 +232,43 @@ class ClientSession:
             self._outgoing.send(Moved(room=event.grant.room, token=self._mint(event.grant)))
             self._end("moved", ("moved", f"moved to {event.grant.room}"))
         else:
-            assert self._subscribing is not None and self._publishing is not None
-            if hear(event, self._publishing, self._subscribing, self._outgoing):
+            assert self._subscribing and self._publishing and self._correspondence
+            if procedures.hear(event, self._publishing, self._subscribing, self._outgoing):
                 self._publish_lane.start(self._publishing.enforce())
+                self._message_lane.start(self._correspondence.permit(self._publishing.may_send_messages))
 
     def on_renewed(self, request: int, grant: Grant, refused: Refused | None, now: float) -> None:
         """What was asked by Renew."""
         if refused is None:
             self.grant = grant
             self._expiry.renew(now, grant.valid_for_s)
-        self._outgoing.send(verdict(request, refused and not_refreshed(refused)))
+        self._outgoing.send(procedures.verdict(request, refused and not_refreshed(refused)))
 
     def on_moderated(self, request: AnyModeration, refused: Refused | None) -> None:
         """What was asked by Moderate. A refusal is about somebody else: it never ends this session."""
-        self._outgoing.send(verdict(request.id, refused))
+        self._outgoing.send(procedures.verdict(request.id, refused))
 
-    def ask(self, question: Question, tell: Callable[[Any], None]) -> None:
+    def ask(self, question: procedures.Question, tell: Callable[[Any], None]) -> None:
         if self._subscribing is not None:
-            self._subscribe_lane.start(answered(question(self._subscribing), tell))
+            self._subscribe_lane.start(procedures.answered(question(self._subscribing), tell))
 
     # --- from the Worker, and from the shell ---
 
     def on_reply(self, reply: AnyReply) -> None:
-        self._publish_lane.on_reply(reply)
-        self._subscribe_lane.on_reply(reply)
+        for lane in self._lanes:
+            lane.on_reply(reply)
 
     def on_notice(self, notice: AnyNotice, now: float) -> None:
         if self.state is not State.JOINED:
             return
-        assert self._subscribing is not None and self._publishing is not None
+        assert self._subscribing and self._publishing and self._correspondence
         if isinstance(notice, control.LayerChanged):
             self._subscribing.on_layer(notice)
+        elif isinstance(notice, control.MessageHeard):
+            self._correspondence.on_heard(notice)
+        elif isinstance(notice, control.MessagesGone):
+            self._message_lane.abort(Refused("connection_reset", "the media worker is gone"))
+            self._message_lane.start(self._correspondence.on_gone(notice))
         elif isinstance(notice, control.LayersWanted):
             self._publishing.on_layers_wanted(notice)
         elif isinstance(notice, control.TransportChanged):
@@ -301,14 +299,16 @@ class ClientSession:
 
     def _on_request(self, request: AnyRequest, now: float) -> None:
         kind = type(request)
-        if self.state is State.JOINED and kind in PUBLISHING:
+        if self.state is State.JOINED and kind in procedures.PUBLISHING:
             if self._outgoing.acknowledged < self._reset_seq:
                 raise Refused("connection_reset", "said before `reset` was acknowledged")
-            self._publish_lane.start(PUBLISHING[kind](self._publishing, request), request.id)
-        elif self.state is State.JOINED and kind in SUBSCRIBING:
-            self._subscribe_lane.start(SUBSCRIBING[kind](self._subscribing, request), request.id)
-        elif self.state is State.JOINED and kind in WISHES:
-            WISHES[kind](self._subscribing, request)
+            self._publish_lane.start(procedures.PUBLISHING[kind](self._publishing, request), request.id)
+        elif self.state is State.JOINED and kind in procedures.SUBSCRIBING:
+            self._subscribe_lane.start(procedures.SUBSCRIBING[kind](self._subscribing, request), request.id)
+        elif self.state is State.JOINED and kind in procedures.CORRESPONDING:
+            self._message_lane.start(procedures.CORRESPONDING[kind](self._correspondence, request), request.id)
+        elif self.state is State.JOINED and kind in procedures.WISHES:
+            procedures.WISHES[kind](self._subscribing, request)
         elif self.state is State.JOINED and isinstance(request, AnyModeration):
             self._outgoing.emit(Moderate(request))
         elif (self.state, kind) in _AT_ONCE:
@@ -320,6 +320,8 @@ class ClientSession:
         if self.state is not State.JOINED:
             raise ProtocolError("unexpected", f"ack while {self.state.name.lower()}")
         self._outgoing.acknowledge(message.received)
+        assert self._correspondence is not None
+        self._correspondence.on_acknowledged(message.received)
 
     def _on_join(self, request: Join, now: float) -> None:
         self.grant = self._authenticate(request.token, self.room)
@@ -330,25 +332,10 @@ class ClientSession:
         self.state = State.ENTERING
         self._outgoing.emit(Enter(self.grant))
 
-    def _on_resume(self, request: Resume, now: float) -> None:
-        self.state = State.TAKING_UP
-        self._outgoing.emit(TakeUp(request))
-
-    def _on_refresh(self, request: Refresh, now: float) -> None:
-        assert self.grant is not None
-        self._outgoing.emit(Renew(request.id, another_grant(self._authenticate, request.token, self.grant)))
-
     def _on_request_reset(self, request: RequestReset, now: float) -> None:
         self._outgoing.send(Ok(id=request.id))
         if self._connections[request.connection].transport is not None:
             self._reset(request.connection, now)
-
-    def _on_ping(self, request: Ping, now: float) -> None:
-        self._outgoing.send(Ok(id=request.id))
-
-    def _on_leave(self, request: Leave, now: float) -> None:
-        self._outgoing.send(Ok(id=request.id))
-        self._end("left", None)
 
     # --- the rest ---
 
@@ -412,11 +399,11 @@ class ClientSession:
         if farewell is not None:
             self._outgoing.send(Closing(code=code, reason=reason))
         self.state = State.CLOSED
-        for lane in (self._publish_lane, self._subscribe_lane):
+        for lane in self._lanes:
             lane.close()
-        for connection in (self._publishing, self._subscribing):
-            if connection is not None:
-                connection.close()
+        for part in (self._publishing, self._subscribing, self._correspondence):
+            if part is not None:
+                part.close()
         self._outgoing.emit(Depart(departure))
         self._outgoing.emit(Close(ws_code, code, reason))
 
@@ -427,14 +414,33 @@ class ClientSession:
         self._outgoing.emit(Call(command))
 
 
+def _on_ping(session: ClientSession, request: Ping, now: float) -> None:
+    session._outgoing.send(Ok(id=request.id))
+
+
+def _on_leave(session: ClientSession, request: Leave, now: float) -> None:
+    session._outgoing.send(Ok(id=request.id))
+    session._end("left", None)
+
+
+def _on_refresh(session: ClientSession, request: Refresh, now: float) -> None:
+    assert session.grant is not None
+    session._outgoing.emit(Renew(request.id, another_grant(session._authenticate, request.token, session.grant)))
+
+
+def _on_resume(session: ClientSession, request: Resume, now: float) -> None:
+    session.state = State.TAKING_UP
+    session._outgoing.emit(TakeUp(request))
+
+
 # What concerns the session itself.
 _AT_ONCE: Final[dict[tuple[State, type], Callable[[ClientSession, Any, float], None]]] = {
     (State.JOINING, Join): ClientSession._on_join,
-    (State.JOINING, Resume): ClientSession._on_resume,
+    (State.JOINING, Resume): _on_resume,
     (State.JOINED, RequestReset): ClientSession._on_request_reset,
-    (State.JOINED, Refresh): ClientSession._on_refresh,
-    (State.JOINED, Ping): ClientSession._on_ping,
-    (State.WAITING, Ping): ClientSession._on_ping,
-    (State.JOINED, Leave): ClientSession._on_leave,
-    (State.WAITING, Leave): ClientSession._on_leave,
+    (State.JOINED, Refresh): _on_refresh,
+    (State.JOINED, Ping): _on_ping,
+    (State.WAITING, Ping): _on_ping,
+    (State.JOINED, Leave): _on_leave,
+    (State.WAITING, Leave): _on_leave,
 }

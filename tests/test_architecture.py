@@ -22,8 +22,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sfu.wire": (),
     "sfu.core": ("sfu.wire",),
     "sfu.plane": ("sfu.wire", "sfu.core.types", "sfu.core.audio_levels", "sfu.core.transport_feedback"),
-    "sfu.control": ("sfu.wire", "sfu.core.types", "sfu.control_figures", "sfu.control_sinks", "sfu.control_values"),
+    "sfu.control": (
+        *("sfu.wire", "sfu.core.types"),
+        *(f"sfu.control_{name}" for name in ("figures", "messages", "sinks", "values")),
+    ),
     "sfu.control_figures": ("sfu.control_values",),
+    "sfu.control_messages": ("sfu.control_values",),
     "sfu.control_sinks": ("sfu.core.types", "sfu.control_values"),
     "sfu.control_values": ("sfu.wire",),
     "sfu.config": ("sfu.core", "sfu.plane", "sfu.net", "sfu.control"),
@@ -54,7 +58,7 @@ PURE = (
     *(f"signaling.{name}" for name in ("auth", "messages", "negotiation", "negotiation_answer", "negotiation_offer")),
     *(
         f"signaling.{name}"
-        for name in ("answering", "publishing", "rooms", "session", "showing", "slots", "subscribing")
+        for name in ("answering", "correspondence", "publishing", "rooms", "session", "showing", "slots", "subscribing")
     ),
     *(f"signaling.{name}" for name in ("outgoing", "presence", "replay", "resume")),
     *(f"signaling.{name}" for name in ("placement", "quality", "supervision")),

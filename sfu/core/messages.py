@@ -51,6 +51,9 @@ class MessageLimits:
     history_bytes: int = 128 << 10
 
     ahead_bytes: int = 16 << 10  # with SCTP beyond its window, a turn of the loop's worth; it cannot be given up
+    # Over a WebSocket, per channel: one of the largest, 64 short ones. Both channels: half of what its replay keeps.
+    spare_ahead_bytes: int = 64 << 10
+    spare_least_bytes: int = 1 << 10  # what a short one counts as
 
 
 class MessageRefusal(StrEnum):
@@ -102,12 +105,22 @@ class Messages:
         self._outputs: deque[Send] = deque()
 
     def add(
-        self, transport: int, room: str, participant: str, *, may_send: bool, keeps: int = 0, replays: bool = False
+        self,
+        transport: int,
+        room: str,
+        participant: str,
+        *,
+        may_send: bool,
+        keeps: int = 0,
+        replays: bool = False,
+        is_spare: bool = False,
     ) -> None:
-        """`keeps`: how many of its messages the room keeps from now on; `replays`: this one is to hear them."""
+        """`keeps`: how many of its messages the room keeps from now on; `replays`: this one is to hear them.
+        `is_spare`: it is no Transport, and receives on a channel only while no Transport of its participant does."""
         entry = self._rooms.setdefault(room, _Room(room, self._limits))
         entry.keeps = min(keeps, self._limits.history_messages)
-        party = _Party(transport, entry, participant, may_send, self._limits, replays)
+        party = _Party(transport, entry, participant, may_send, self._limits, replays, is_spare)
+        entry.spares += is_spare
         self._parties[transport] = entry.parties[transport] = party
 
     def permit(self, transport: int, *, may_send: bool) -> None:
@@ -124,6 +137,7 @@ class Messages:
         for channel in list(party.outboxes):
             self._close(party, channel)
         del party.room.parties[transport]
+        party.room.spares -= party.is_spare
         if not party.room.parties:
             del self._rooms[party.room.name]
 
@@ -134,10 +148,13 @@ class Messages:
             return
         self._close(party, channel)
         limits = self._limits
+        ahead, least = (
+            (limits.spare_ahead_bytes, limits.spare_least_bytes) if party.is_spare else (limits.ahead_bytes, 0)
+        )
         party.outboxes[channel] = (
-            LossyOutbox(limits.lossy_queue_bytes, limits.ahead_bytes)
+            LossyOutbox(limits.lossy_queue_bytes, ahead, least)
             if channel is MessageChannel.LOSSY
-            else ReliableOutbox(limits.reliable_queue_bytes, limits.ahead_bytes, _notice_of_lost)
+            else ReliableOutbox(limits.reliable_queue_bytes, ahead, _notice_of_lost, least)
         )
         if channel is MessageChannel.RELIABLE and party.replays:
             party.replays = False
@@ -161,16 +178,22 @@ class Messages:
         party = self._parties.get(transport)
         if party is None:
             return
-        self.counters.received[channel] += 1
         topic = ""
         try:
             message = self._read(party, channel, frame, now)
             topic = message.topic
-            self._deliver(
-                party.room, party.participant, channel, message, now, lambda cost: party.packets.spend(cost, now)
-            )
+            self._send_of(party, channel, message, now)
         except Refused as refused:
             self._refuse(party, channel, refused, topic, now)
+
+    def say(self, transport: int, channel: MessageChannel, frame: bytes, now: float) -> None:
+        """The same of somebody who is told at once what became of it. Raises Refused."""
+        party = self._parties[transport]
+        try:
+            self._send_of(party, channel, self._read(party, channel, frame, now), now)
+        except Refused as refused:
+            self.counters.refused[MessageRefusal(refused.code)] += 1
+            raise
 
     def post(self, room: str, sender: str, channel: MessageChannel, message: SentMessage, now: float) -> None:
         """Somebody says it who has no Transport: the app, with an empty `sender`. Raises Refused."""
@@ -183,8 +206,13 @@ class Messages:
     def poll(self) -> Send | None:
         return self._outputs.popleft() if self._outputs else None
 
+    def _send_of(self, party: _Party, channel: MessageChannel, message: SentMessage, now: float) -> None:
+        """Raises Refused."""
+        self._deliver(party.room, party.participant, channel, message, now, lambda cost: party.packets.spend(cost, now))
+
     def _read(self, party: _Party, channel: MessageChannel, frame: bytes, now: float) -> SentMessage:
         """Raises Refused."""
+        self.counters.received[channel] += 1
         limits = self._limits
         if not party.may_send:
             raise Refused(MessageRefusal.NOT_GRANTED, "the token does not permit sending messages")
@@ -223,10 +251,8 @@ class Messages:
         named = None if message.to is None else frozenset(message.to)
         receivers = [
             party
-            for party in room.parties.values()
-            if channel in party.outboxes
-            and party.participant != sender
-            and (named is None or party.participant in named)
+            for party in room.listeners(channel)
+            if party.participant != sender and (named is None or party.participant in named)
         ]
         direct = message.to is not None
         delivered = DeliveredMessage(sender, message.topic, direct, message.text, message.payload)
@@ -270,11 +296,20 @@ class _Room:
     def __init__(self, name: str, limits: MessageLimits) -> None:
         self.name = name
         self.parties: dict[int, _Party] = {}
+        self.spares = 0
         self.packets = Allowance(limits.room_packets_per_s, limits.room_packets_burst)
         self.keeps = 0
         self.history: deque[tuple[float, DeliveredMessage]] = deque()
         self._history_bytes = 0
         self._most_bytes = limits.history_bytes
+
+    def listeners(self, channel: MessageChannel) -> list[_Party]:
+        """Each participant once: who has the channel open on a Transport needs no spare."""
+        listening = [party for party in self.parties.values() if channel in party.outboxes]
+        if not self.spares:
+            return listening
+        direct = {party.participant for party in listening if not party.is_spare}
+        return [party for party in listening if not party.is_spare or party.participant not in direct]
 
     def keep(self, message: DeliveredMessage, now: float) -> None:
         """For who comes later, if the room is set so; the oldest go."""
@@ -297,12 +332,14 @@ class _Party:
         may_send: bool,
         limits: MessageLimits,
         replays: bool,
+        is_spare: bool,
     ) -> None:
         self.transport = transport
         self.room = room
         self.participant = participant
         self.may_send = may_send
         self.replays = replays
+        self.is_spare = is_spare
         self.outboxes: dict[MessageChannel, Outbox] = {}  # of the channels that are open
         self.messages = Allowance(limits.messages_per_s, limits.messages_burst)
         self.packets = Allowance(limits.packets_per_s, limits.packets_burst)

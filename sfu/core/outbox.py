@@ -12,11 +12,13 @@ from collections.abc import Callable
 
 
 class Outbox:
-    """`limit_bytes` may wait, and `ahead_bytes` (one frame at least) be in the transport's hands."""
+    """`limit_bytes` may wait, and `ahead_bytes` (one frame at least) be in the transport's hands, where a shorter frame
+    counts as `least_bytes`."""
 
-    def __init__(self, limit_bytes: int, ahead_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, ahead_bytes: int, least_bytes: int = 0) -> None:
         self._limit_bytes = limit_bytes
         self._ahead_limit_bytes = ahead_bytes
+        self._least_bytes = least_bytes
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._ahead_bytes = 0
@@ -35,7 +37,7 @@ class Outbox:
         if not self._waiting or self._ahead_bytes >= self._ahead_limit_bytes:
             return None
         frame = self._shift()
-        self._ahead_bytes += len(frame)
+        self._ahead_bytes += max(len(frame), self._least_bytes)
         return frame
 
     def on_drained(self) -> None:
@@ -73,8 +75,10 @@ class ReliableOutbox(Outbox):
     """What does not fit is not taken, but never unseen: in its place comes `notice(how many)`, once half of the queue
     is free again. One gap, rather than a hole for every frame that a full queue loses."""
 
-    def __init__(self, limit_bytes: int, ahead_bytes: int, notice: Callable[[int], bytes]) -> None:
-        super().__init__(limit_bytes, ahead_bytes)
+    def __init__(
+        self, limit_bytes: int, ahead_bytes: int, notice: Callable[[int], bytes], least_bytes: int = 0
+    ) -> None:
+        super().__init__(limit_bytes, ahead_bytes, least_bytes)
         self._notice = notice
         self._lost = 0
 

@@ -1,4 +1,5 @@
-"""Messages of the room over the data channels of the publish connection (`sfu/wire/message.py` has the frames).
+"""Messages of the room over the data channels of the publish connection (`sfu/wire/message.py` has the frames), or over
+the WebSocket where these are not to be had (`socket_messages.py`).
 
 open ─► two channels, `reliable` and `lossy`      send ─► one of them      the server's frames ─► on_incoming
 """
@@ -8,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 
 from sfu.core.types import MessageChannel
+from sfu.net.dtls import HandshakeFailed
 from sfu.net.sctp import MAX_MESSAGE_BYTES, ChannelClosed, ChannelEvent, ChannelOpened, DataChannels, MessageReceived
 from sfu.wire.errors import MalformedMessage
-from sfu.wire.message import DeliveredMessage, MessageError, MessagesLost, SentMessage, build_sent, parse_delivered
+from sfu.wire.message import DeliveredMessage, SentMessage, build_sent, parse_delivered
 from signaling.client.changes import Changes
+from signaling.client.channel import Channel
 from signaling.client.publishing import Publisher
+from signaling.client.socket_messages import Incoming as Incoming
+from signaling.client.socket_messages import ReceivedMessage as ReceivedMessage
+from signaling.client.socket_messages import SocketMessages
 from signaling.errors import Refused
+from signaling.messages import AnyEvent
 
 logger = logging.getLogger(__name__)
 
@@ -27,28 +33,21 @@ RELIABLE_AHEAD_BYTES = 1 << 20
 LOSSY_AHEAD_BYTES = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
-    """`sender` is an identity, empty for the app's own. `payload` is a string if one was sent. `direct`: not for
-    everybody. `age_s`: it was sent so long before we came."""
-
-    sender: str
-    topic: str
-    payload: bytes | str
-    reliable: bool
-    direct: bool
-    age_s: float | None = None
-
-
-# A message; why one of ours was declined; how many reliable ones we were too slow for.
-Incoming = ReceivedMessage | MessageError | MessagesLost
-
-
 class Messaging:
     """`open` may be called by several at once: they wait for the same channels. `changes` fail when the room does."""
 
-    def __init__(self, publisher: Publisher, on_incoming: Callable[[Incoming], None], changes: Changes) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        channel: Channel,
+        on_incoming: Callable[[Incoming], None],
+        changes: Changes,
+        *,
+        data_channels: bool,
+    ) -> None:
         self._publisher = publisher
+        self._socket = SocketMessages(channel, on_incoming)
+        self._data_channels = data_channels
         self._on_incoming = on_incoming
         self._channels: DataChannels | None = None
         self._opened: set[str] = set()
@@ -57,7 +56,21 @@ class Messaging:
         self._opening = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
 
+    def on_event(self, event: AnyEvent) -> None:
+        """Of the server."""
+        self._socket.on_event(event)
+
     async def open(self) -> None:
+        """The channels, or else the same over the WebSocket."""
+        if not self._data_channels:
+            await self._socket.open()
+            return
+        try:
+            await self._open_channels()
+        except (HandshakeFailed, TimeoutError):
+            await self._socket.open()
+
+    async def _open_channels(self) -> None:
         async with self._opening:
             if self._channels is None:
                 self._channels = await self._publisher.open_channels(partial(self._note, self._generation))
@@ -79,10 +92,12 @@ class Messaging:
         frame = build_sent(SentMessage(topic, None if to is None else tuple(to), is_text, content))
         if len(frame) > MAX_MESSAGE_BYTES:
             raise Refused("too_large", f"a message of {len(frame)} bytes; {MAX_MESSAGE_BYTES} is the most")
-        await self.open()
+        if not self._socket.is_open or self._opened:
+            await self.open()
         channels = self._channels
-        assert channels is not None
-        if reliable:
+        if channels is None or not self._opened:
+            await self._socket.send(payload, topic, to, reliable)
+        elif reliable:
             await self._changes.until(
                 lambda: channels.buffered_bytes(MessageChannel.RELIABLE) < RELIABLE_AHEAD_BYTES, OPEN_TIMEOUT_S
             )

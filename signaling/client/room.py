@@ -90,6 +90,7 @@ async def connect(
     on_message: Callable[[Incoming], None] | None = None,
     fresh_token: FreshToken | None = None,
     new_endpoint: EndpointFactory = Endpoint,
+    data_channels: bool = True,
 ) -> AsyncIterator[Room]:
     """Join a room of the server at `url` (http or https), and leave it at the end of the block.
 
@@ -98,10 +99,11 @@ async def connect(
     `open_messages` on, which is called for you if this is given. `impairment` stands in front of both media sockets.
     `new_endpoint` makes the media connections, for whoever carries media itself.
     `fresh_token` is asked for another token when the present one is about to expire; else `refresh` is up to you.
+    Without `data_channels` messages go over the WebSocket, as they do when these cannot be opened.
     In a lobby this waits for as long as people do; `on_event` gets InLobby.
     Raises Refused when the server declines `join`, and aiohttp.ClientError when it cannot be reached.
     """
-    entered = Room(on_event, on_reception, on_message, fresh_token, impairment, new_endpoint)
+    entered = Room(on_event, on_reception, on_message, fresh_token, impairment, new_endpoint, data_channels)
     try:
         await entered._join(url, room, token, subprotocol, auto_subscribe)
         yield entered
@@ -120,6 +122,7 @@ class Room:
         fresh_token: FreshToken | None,
         impairment: Impairment | None,
         new_endpoint: EndpointFactory,
+        data_channels: bool,
     ) -> None:
         self._on_event = on_event
         self._on_reception = on_reception
@@ -127,6 +130,7 @@ class Room:
         self._fresh_token = fresh_token
         self._impairment = impairment
         self._endpoint_factory = new_endpoint
+        self._data_channels = data_channels
         self._random = SystemRandom()
         self._certificate = Certificate.generate()
         self._changes = Changes()
@@ -284,7 +288,13 @@ class Room:
         self._publisher = Publisher(self._channel, self.publishing, self._random)
         self._subscriber = Subscriber(self._channel, self.subscribing, self._on_reception)
         self.moderation = Moderation(self._channel)
-        self._messaging = Messaging(self._publisher, self._on_incoming, self._message_changes)
+        self._messaging = Messaging(
+            self._publisher,
+            self._channel,
+            self._on_incoming,
+            self._message_changes,
+            data_channels=self._data_channels,
+        )
         client = ClientVersion(name="sfu-python", version=__version__)
         joined = await self._channel.request(
             lambda number: Join(id=number, token=token, auto_subscribe=auto_subscribe, client=client)
@@ -357,6 +367,7 @@ class Room:
                 self._on_server_event(one)
             return
         self._roster.on_event(event)
+        self._messaging.on_event(event)
         match event:
             case Offer():
                 self._start(self._answer(event))

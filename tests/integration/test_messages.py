@@ -38,11 +38,11 @@ class Chat:
         self.server = server
         self._stack = stack
 
-    async def join(self, name: str, **grants: bool) -> Chatter:
+    async def join(self, name: str, *, data_channels: bool = True, **grants: bool) -> Chatter:
         permitted = token(name, room="demo", valid_for_s=60.0, **({"message": True} | grants))
         chatter = Chatter()
         chatter.room = await self._stack.enter_async_context(
-            connect(self.server.url, "demo", permitted, on_message=chatter.heard.append)
+            connect(self.server.url, "demo", permitted, on_message=chatter.heard.append, data_channels=data_channels)
         )
         await chatter.room.open_messages()
         return chatter
@@ -158,3 +158,29 @@ async def test_nobody_hears_those_who_left(chat: Chat) -> None:
     assert isinstance(error, MessageError) and error.code == "unknown_participant"
     with pytest.raises(ConnectionError):
         await bob.room.send_message("from beyond")
+
+
+async def test_without_data_channels_all_of_it_goes_over_the_websocket(chat: Chat) -> None:
+    ada = await chat.join("ada")
+    bob = await chat.join("bob", data_channels=False)
+    await bob.room.send_message("from a socket", topic="chat")
+    await bob.room.send_message(b"\x00\xff", to=["ada"], reliable=False)
+    to_all = ReceivedMessage("bob", "chat", "from a socket", reliable=True, direct=False)
+    to_ada = ReceivedMessage("bob", "", b"\x00\xff", reliable=False, direct=True)
+    assert set(await ada.hears(2)) == {to_all, to_ada}
+    for number in range(100):  # more than is handed out before the client acknowledges
+        await ada.room.send_message(str(number))
+    await bob.hears(100)
+    assert bob.payloads == [str(number) for number in range(100)]
+    await bob.room.send_message("anybody?", to=["nobody"], topic="who")
+    error = (await bob.hears(101))[-1]
+    assert isinstance(error, MessageError) and (error.code, error.topic) == ("unknown_participant", "who")
+
+
+async def test_who_has_a_data_channel_by_then_hears_nothing_twice(chat: Chat) -> None:
+    ada, bob = await chat.join("ada"), await chat.join("bob")
+    await bob.room._messaging._socket.open()
+    await ada.room.send_message("once")
+    await ada.room.send_message("and on")
+    await bob.hears(2)
+    assert bob.payloads == ["once", "and on"]

@@ -136,11 +136,13 @@ async def open_page(browser: Browser, url: str) -> Page:
     return page
 
 
-async def join(browser: Browser, url: str, room: str, name: str, *, messages: bool = True) -> Participant:
+async def join(browser: Browser, url: str, room: str, name: str, *, messages: bool | str = True) -> Participant:
     return await join_in(await open_page(browser, url), room, name, messages=messages)
 
 
-async def join_in(page: Page, room: str, name: str, *, messages: bool = True, token: str | None = None) -> Participant:
+async def join_in(
+    page: Page, room: str, name: str, *, messages: bool | str = True, token: str | None = None
+) -> Participant:
     """`token`: default is a new one, for a new identity."""
     identity = await page.evaluate(JOIN, {"room": room, "name": name, "messages": messages, "token": token})
     return Participant(name, identity, page)

@@ -46,7 +46,7 @@ export function readFrame(buffer) {
 }
 
 /** @param {ArrayBuffer | ArrayBufferView} payload */
-function bytesOf(payload) {
+export function bytesOf(payload) {
   return payload instanceof ArrayBuffer
     ? new Uint8Array(payload)
     : new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);

@@ -1,11 +1,13 @@
 /**
- * Messages of the room, over two data channels of the `publish` connection: `reliable` and `lossy`.
+ * Messages of the room, over two data channels of the `publish` connection: `reliable` and `lossy`. While these are not to
+ * be had, over the WebSocket (socket-messages.js).
  *
  * Knows identities, not participants, and nothing of what topics mean.
  */
 
 import { Emitter, Serial, SfuError } from './events.js';
 import { readFrame, writeFrame } from './message-frame.js';
+import { SocketMessages, isRefusal } from './socket-messages.js';
 
 /** @typedef {import('./message-frame.js').Payload} Payload */
 /** @typedef {import('./types.js').MessageOptions} MessageOptions */
@@ -20,11 +22,16 @@ import { readFrame, writeFrame } from './message-frame.js';
 const LARGEST_FRAME = 65536;
 // What may wait here for the path. A lossy message that waits longer is out of date, and is dropped.
 const MOST_WAITING = { reliable: 1 << 20, lossy: 1 << 16 };
+// Connecting takes a few round trips; who has waited so long for a message has waited long enough.
+const FALL_BACK_AFTER_MS = 5000;
 
 /** @extends {Emitter<{message: Message, refused: {code: string, reason: string, topic: string}, lost: {count: number}}>} */
 export class Messages extends Emitter {
   #publisher;
+  #socket;
   #wanted;
+  #socketOnly;
+  #overSocket = false; // the server tells us messages there, as long as no channel is open
   #sending = new Serial();
   /** @type {RTCPeerConnection | null} that the channels are on */
   #connection = null;
@@ -37,25 +44,48 @@ export class Messages extends Emitter {
 
   /**
    * @param {import('./publisher.js').Publisher} publisher
-   * @param {boolean} wanted from the start: then the channels are in the connection's first offer
+   * @param {import('./signaling.js').Signaling} signaling
+   * @param {boolean | 'websocket'} wanted from the start: then the channels are in the connection's first offer
    */
-  constructor(publisher, wanted) {
+  constructor(publisher, signaling, wanted) {
     super();
     this.#publisher = publisher;
-    this.#wanted = wanted;
+    this.#socket = new SocketMessages(signaling);
+    this.#socket.on('message', (message) => this.emit('message', message));
+    this.#socket.on('lost', (lost) => this.emit('lost', lost));
+    this.#wanted = Boolean(wanted);
+    this.#socketOnly = wanted === 'websocket';
     this.#ended.catch(() => undefined);
-    publisher.on('opening', ({ connection }) => this.#wanted && this.#attach(connection));
+    publisher.on('opening', ({ connection }) => this.#wanted && !this.#socketOnly && this.#attach(connection));
   }
 
-  /** Until messages can be sent and received. */
+  /** Until messages can be sent and received, in whichever way. */
   async open() {
     this.#wanted = true;
-    await this.#publisher.openChannels((connection) => this.#attach(connection));
-    await Promise.race([this.#ended, Promise.all(Object.values(this.#channels ?? {}).map(opened))]);
+    if (this.#socketOnly) return this.#fallBack();
+    const channels = this.#openChannels();
+    await Promise.race([channels, this.#ended, pause(FALL_BACK_AFTER_MS)]).catch(() => undefined);
+    if (this.#channels?.reliable.readyState === 'open') return;
+    const socket = this.#fallBack();
+    await Promise.race([this.#ended, Promise.any([channels, socket]).catch(() => socket)]);
   }
 
-  /** The connection is another one: the channels are opened on it, if they were wanted. What was under way is lost. */
+  async #openChannels() {
+    await this.#publisher.openChannels((connection) => this.#attach(connection));
+    await Promise.all(Object.values(this.#channels ?? {}).map(opened));
+  }
+
+  async #fallBack() {
+    await this.#socket.open();
+    this.#overSocket = true;
+  }
+
+  /**
+   * The connection is another one, and the session may be, too: the channels are opened on it, if they were wanted. What
+   * was under way is lost.
+   */
   async rebuild() {
+    this.#overSocket = false;
     if (this.#wanted) await this.open();
   }
 
@@ -67,8 +97,8 @@ export class Messages extends Emitter {
   async send(payload, { topic = '', to, reliable = true }) {
     const frame = writeFrame(to ? { topic, to: [...to] } : { topic }, payload);
     if (frame.length > LARGEST_FRAME) throw new SfuError('too_large', `a message of ${frame.length} bytes`);
-    if (reliable) return this.#sending.run(() => this.#send('reliable', frame));
-    return this.#send('lossy', frame);
+    const send = () => this.#send(reliable ? 'reliable' : 'lossy', frame, payload, { topic, to, reliable });
+    return reliable ? this.#sending.run(send) : send();
   }
 
   /** @param {{code: string, reason: string}} ending */
@@ -79,16 +109,31 @@ export class Messages extends Emitter {
   /**
    * @param {Label} label
    * @param {Uint8Array<ArrayBuffer>} frame
+   * @param {Payload} payload
+   * @param {MessageOptions} options
    */
-  async #send(label, frame) {
-    if (this.#channels?.[label].readyState !== 'open') await this.open();
+  async #send(label, frame, payload, options) {
+    if (this.#channels?.[label].readyState !== 'open' && !this.#overSocket) await this.open();
     const channel = this.#channels?.[label];
-    if (!channel) return;
+    if (channel?.readyState !== 'open') return this.#sendOverSocket(payload, options);
     if (channel.bufferedAmount > MOST_WAITING[label]) {
       if (label === 'lossy') return;
       await Promise.race([this.#ended, until(channel, 'bufferedamountlow')]);
     }
     channel.send(frame);
+  }
+
+  /**
+   * @param {Payload} payload
+   * @param {MessageOptions} options
+   */
+  async #sendOverSocket(payload, options) {
+    try {
+      await this.#socket.send(payload, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.emit('refused', { code: error.code, reason: error.message, topic: options.topic ?? '' });
+    }
   }
 
   /** @param {RTCPeerConnection} connection */
@@ -143,4 +188,9 @@ function until(channel, event) {
 
 function closedError() {
   return new SfuError('disconnected', 'the message channels are closed');
+}
+
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -47,7 +47,7 @@ export class Room extends Emitter {
   /**
    * @param {import('./signaling.js').Signaling} signaling that said `join`
    * @param {import('./types.js').Joined} joined
-   * @param {{messages?: boolean, freshToken?: import('./token-renewal.js').FreshToken}} [options]
+   * @param {{messages?: boolean | 'websocket', freshToken?: import('./token-renewal.js').FreshToken}} [options]
    */
   constructor(signaling, joined, { messages = true, freshToken } = {}) {
     super();
@@ -58,7 +58,7 @@ export class Room extends Emitter {
     this.#signaling = signaling;
     this.#renewal = new TokenRenewal(freshToken, (token) => this.refresh(token), (inS) => this.emit('tokenexpiring', { inS }));
     this.#publisher = new Publisher(signaling);
-    this.#messages = new Messages(this.#publisher, messages);
+    this.#messages = new Messages(this.#publisher, signaling, messages);
     this.#subscriber = new Subscriber(signaling);
     this.#publisher.iceServers = this.#subscriber.iceServers = joined.ice_servers ?? [];
     this.moderation = new Moderation(signaling, joined.state, (name, detail) => this.emit(name, detail));

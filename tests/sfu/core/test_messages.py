@@ -346,3 +346,40 @@ def test_the_app_speaks_to_all_or_some_and_is_told_who_is_not_there() -> None:
     ):
         with pytest.raises(Refused, match=refused):
             rooms.messages.post("room", "", RELIABLE, message, 0.0)
+
+
+def test_a_spare_hears_only_while_no_transport_of_its_participant_does() -> None:
+    rooms = Rooms()
+    spare = EVE
+    rooms.messages.add(spare, "room", "bob", may_send=True, is_spare=True)
+    for channel in MessageChannel:
+        rooms.messages.on_opened(spare, channel, 0.0)
+    rooms.send(ADA, b"by his channel")
+    rooms.messages.on_closed(BOB, RELIABLE)
+    rooms.send(ADA, b"by the spare")
+    rooms.send(ADA, b"by his channel still", LOSSY)
+    assert rooms.payloads(BOB) == [b"by his channel", b"by his channel still"]
+    assert rooms.payloads(spare) == [b"by the spare"]
+    rooms.messages.on_opened(BOB, RELIABLE, 0.0)
+    rooms.messages.remove(spare)
+    rooms.send(ADA, b"again")
+    assert rooms.payloads(BOB)[-1] == b"again"
+
+
+def test_a_spare_is_told_at_once_what_is_declined_and_is_handed_little_ahead() -> None:
+    rooms = Rooms()
+    rooms.messages.add(EVE, "room", "eve", may_send=True, is_spare=True)
+    rooms.messages.on_opened(EVE, RELIABLE, 0.0)
+    with pytest.raises(Refused, match="nobody"):
+        rooms.messages.say(EVE, RELIABLE, b'{"to":["nobody"]}\nx', 0.0)
+    rooms.messages.say(EVE, RELIABLE, b"{}\nhello", 0.0)
+    rooms.collect(drain=True)
+    assert rooms.payloads(ADA) == [b"hello"] and not rooms.errors(EVE)
+    for number in range(100):
+        rooms.send(ADA, b"%d" % number, now=float(number), drain=False, to=["eve"])
+    limits = MessageLimits()
+    ahead = limits.spare_ahead_bytes // limits.spare_least_bytes
+    assert len(rooms.payloads(EVE)) == ahead < 100
+    rooms.messages.on_drained(EVE, RELIABLE)
+    rooms.collect(drain=False)
+    assert rooms.payloads(EVE) == [b"%d" % number for number in range(100)]
