@@ -1,4 +1,4 @@
-"""The `sfu` command: serve, demo, loadtest, recover, mix, token, rooms, participants, recordings.
+"""The `sfu` command: serve, demo, loadtest, recover, mix, upload, token, rooms, participants, recordings.
 
 Reads arguments and environment, hands them on, says what failed.
 
@@ -252,6 +252,18 @@ def _add_recordings(commands: argparse._SubParsersAction[argparse.ArgumentParser
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mix.set_defaults(run=_mix)
+    upload = commands.add_parser(
+        "upload",
+        help="send recordings to S3-compatible storage",
+        description="Send recordings to S3-compatible storage, verified; what was interrupted goes on where it was.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    upload.set_defaults(run=_upload)
+    if chosen == "upload":
+        from recorder.uploads import command as uploads
+
+        upload.epilog = uploads.EXAMPLES
+        uploads.add_arguments(upload)
     if chosen in ("recover", "mix"):
         from recorder import command as recordings
 
@@ -270,6 +282,12 @@ def _mix(parsed: argparse.Namespace) -> int:
     from recorder.command import run_mix
 
     return run_mix(parsed)
+
+
+def _upload(parsed: argparse.Namespace) -> int:
+    from recorder.uploads.command import run
+
+    return run(parsed)
 
 
 # --- token ---------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "signaling.client": ("sfu.wire", "sfu.net", "sfu.core.types", "sfu.control", "sfu.plane.interface", "signaling"),
     "signaling.demo": ("sfu", "signaling"),
     "recorder.process": ("sfu.control", "sfu.frame_socket", "recorder"),
+    "recorder.uploads.command": ("signaling.values", "recorder"),
     "recorder": ("sfu.wire", "sfu.core", "sfu.tap", "sfu.control", "signaling.client"),
     "loadtest": ("sfu.wire", "sfu.plane", "sfu.net", "sfu.core.types", "sfu.control", "signaling"),
 }
@@ -69,6 +70,7 @@ PURE = (
     *(f"signaling.webhooks.{name}" for name in ("delivery", "guard", "outbox", "registry", "schedule", "signature")),
     *(f"signaling.{name}" for name in ("sdp", "sdp_extensions", "sdp_formats", "sdp_streams", "sdp_transport")),
     "recorder.withholding",
+    *(f"recorder.uploads.{name}" for name in ("config", "parts", "schedule", "target")),
     *(f"signaling.recordings.{name}" for name in ("options", "session")),
     *(f"recorder.journal.{name}" for name in ("errors", "events", "records", "session_time")),
     *(

@@ -25,6 +25,10 @@ class Forwarder:
         self._refusing = False
         self.port = 0
         self.connections = 0  # how many there have been
+        self.sent_bytes = 0  # by clients
+        self._most_bytes: int | None = None
+        self._may_pass = asyncio.Event()
+        self._may_pass.set()
 
     @property
     def url(self) -> str:
@@ -46,6 +50,18 @@ class Forwarder:
         """Nobody gets through from now on."""
         self._refusing = refusing
 
+    def hold_after(self, more_bytes: int) -> None:
+        """So many of the clients' bytes still get through; then they wait, on connections that stay open."""
+        self._most_bytes = self.sent_bytes + more_bytes
+
+    @property
+    def holding(self) -> bool:
+        return not self._may_pass.is_set()
+
+    def release(self) -> None:
+        self._most_bytes = None
+        self._may_pass.set()
+
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
             writer.transport.abort()
@@ -65,10 +81,18 @@ class Forwarder:
     async def _pump(self, line: _Line, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while chunk := await source.read(1 << 16):
+                if sink is line.far:
+                    await self._pass(len(chunk))
                 sink.write(chunk)
                 await sink.drain()
         if not (line.half_open and sink is line.far):
             sink.close()
+
+    async def _pass(self, count: int) -> None:
+        if self._most_bytes is not None and self.sent_bytes >= self._most_bytes:
+            self._may_pass.clear()
+        await self._may_pass.wait()
+        self.sent_bytes += count
 
 
 @contextlib.asynccontextmanager

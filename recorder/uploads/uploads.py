@@ -1,0 +1,207 @@
+"""Uploads in a program that runs: submit a recording, be told what became of it. A shell around `transfer.py`.
+
+    await uploads.submit(directory) ─► .upload.json ─► schedule.py ─► a thread ─► on_event(Uploaded | Delayed | Failed)
+
+What was submitted is gone on with by the next one that is told `take_up`, wherever it was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.uploads import state as states
+from recorder.uploads.bucket import Bucket, Stopped, StorageError
+from recorder.uploads.config import UploadConfig
+from recorder.uploads.contents import CannotUpload
+from recorder.uploads.schedule import Schedule
+from recorder.uploads.state import UploadState
+from recorder.uploads.target import Target
+from recorder.uploads.transfer import Sent, Transfer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """All of it is there, and was verified."""
+
+    directory: Path
+    objects: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """It is tried again at `next_at` (Unix time). `refused`: that will not help unless somebody changes something."""
+
+    directory: Path
+    error: str
+    refused: bool
+    attempts: int
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It is not tried again. What is here stays."""
+
+    directory: Path
+    error: str
+
+
+UploadEvent = Uploaded | Delayed | Failed
+
+
+class Uploads:
+    """`on_event` is called on the event loop; `on_progress(directory, bytes there, of how many)` in a thread."""
+
+    def __init__(
+        self,
+        target: Target,
+        config: UploadConfig,
+        on_event: Callable[[UploadEvent], None],
+        on_progress: Callable[[Path, int, int], None] = lambda directory, there, of: None,
+    ) -> None:
+        """Raises CannotUpload when the library is missing, or its settings make no sense."""
+        self._config = config
+        self._on_event = on_event
+        self._on_progress = on_progress
+        self._stop = threading.Event()
+        self._bucket = Bucket(target, config, self._stop)
+        self._schedule = Schedule(config, random.random)
+        self._pool = ThreadPoolExecutor(config.concurrency + 1, "upload")  # one more, for the disk
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    async def submit(self, directory: Path) -> None:
+        """When this returns, it will be sent, though we are killed. Raises OSError."""
+        if str(directory) not in self._schedule.names:
+            await self._loop.run_in_executor(self._pool, self._begin, directory)
+            self._schedule.submit(str(directory), time.time())
+        self._go_on()
+
+    async def take_up(self, recordings: Path) -> None:
+        """Goes on with what was submitted before, in the directories of `recordings`."""
+        for directory, state in await self._loop.run_in_executor(self._pool, _pending, recordings):
+            self._schedule.submit(
+                str(directory), time.time(), since=state.since, attempts=state.attempts, at=state.next_at
+            )
+        self._go_on()
+
+    async def close(self) -> None:
+        """Breaks off what is under way. Idempotent."""
+        self._stop.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=self._config.close_within_s)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _go_on(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._stop.is_set():
+            return
+        now = time.time()
+        while (name := self._schedule.poll(now)) is not None:
+            attempt = self._loop.create_task(self._attempt(Path(name)))
+            self._attempts.add(attempt)
+            attempt.add_done_callback(self._attempts.discard)
+        at = self._schedule.next_timeout()
+        if at is not None:
+            self._timer = self._loop.call_later(max(0.0, at - now), self._go_on)
+
+    async def _attempt(self, directory: Path) -> None:
+        name = str(directory)
+        try:
+            sent = await self._loop.run_in_executor(self._pool, self._transfer, directory)
+        except Stopped:
+            return
+        except (StorageError, OSError) as error:
+            later = self._schedule.on_failed(name, time.time())
+            await self._loop.run_in_executor(self._pool, self._note, directory, str(error), later)
+            refused = isinstance(error, StorageError) and error.refused
+            self._tell(
+                Failed(directory, str(error)) if later is None else Delayed(directory, str(error), refused, *later)
+            )
+        except CannotUpload as error:
+            self._schedule.on_done(name)
+            await self._loop.run_in_executor(self._pool, self._note, directory, str(error), None)
+            self._tell(Failed(directory, str(error)))
+        except Exception as error:
+            self._schedule.on_done(name)
+            logger.exception("%s: an error of ours", directory)
+            self._tell(Failed(directory, f"internal: {error}"))
+        else:
+            self._schedule.on_done(name)
+            self._tell(Uploaded(directory, sent.objects, sent.size_bytes))
+        self._go_on()
+
+    def _tell(self, event: UploadEvent) -> None:
+        match event:
+            case Delayed(directory, error, _, attempts):
+                logger.warning("%s: attempt %d: %s", directory, attempts, error)
+            case Failed(directory, error):
+                logger.error("%s is not uploaded: %s", directory, error)
+            case Uploaded(directory, objects, size_bytes):
+                logger.info("%s: %d objects, %d bytes are in %s", directory, objects, size_bytes, self._bucket.target)
+        self._on_event(event)
+
+    # --- in threads ---
+
+    def _begin(self, directory: Path) -> None:
+        """Also if it was given up, or has been sent: files may have been made anew. What is there is not sent again."""
+        before, target = states.load(directory), str(self._bucket.target)
+        known = before.objects if before is not None and before.target == target else {}
+        state = UploadState(
+            target=target,
+            with_journal=self._config.with_journal,
+            delete=self._config.delete,
+            since=time.time(),
+            objects=known,
+        )
+        states.save(directory, state)
+
+    def _transfer(self, directory: Path) -> Sent:
+        state = states.load(directory)
+        if state is None:
+            raise CannotUpload(f"{directory / states.FILE_NAME} has gone")
+
+        def progress(there: int, of: int) -> None:
+            self._on_progress(directory, there, of)
+
+        return Transfer(directory, self._bucket, self._config, state, progress).run()
+
+    def _note(self, directory: Path, error: str, later: tuple[int, float] | None) -> None:
+        """What the next of us is to know."""
+        state = states.load(directory)
+        if state is None:
+            return
+        state.error = error
+        if later is not None:
+            state.attempts, state.next_at = later
+        else:
+            state.standing = "failed"
+        try:
+            states.save(directory, state)
+        except OSError:
+            logger.exception("%s: its state cannot be kept", directory)
+
+
+def _pending(recordings: Path) -> list[tuple[Path, UploadState]]:
+    found = []
+    for path in sorted(recordings.glob(f"*/{states.FILE_NAME}")):
+        state = states.load(path.parent)
+        if state is not None and state.standing == "pending":
+            found.append((path.parent, state))
+    return found
