@@ -209,9 +209,8 @@ export class Room extends Emitter {
   }
 
   /** Says goodbye and ends everything; `closed` follows. */
-  async leave() {
-    await this.#signaling.request('leave').catch(() => undefined);
-    this.#signaling.close('left', 'you left');
+  leave() {
+    return this.#signaling.leave();
   }
 
   /** Numbers per track and connection; bitrates are since the last call. */

@@ -26,6 +26,8 @@ const ACK_INTERVAL_MS = 1000;
 const QUIET_MS = 10_000;
 const PING_TIMEOUT_MS = 3000;
 const DEFAULT_PATIENCE_S = 120;
+// Nobody who leaves is kept longer by a server that does not answer.
+const GOODBYE_MS = 1000;
 // A server that says goodbye is back within seconds, or not soon.
 const SHUTDOWN_PATIENCE_S = 20;
 
@@ -147,6 +149,15 @@ export class Signaling extends Emitter {
       this.#acknowledged = this.#received;
       this.#socket?.send({ type: 'ack', received: this.#received });
     }
+  }
+
+  /** Ends the session, told to the server where there is a connection; without one it finds out by itself. */
+  async leave() {
+    if (this.connected) {
+      const told = this.request('leave').catch(() => undefined);
+      await Promise.race([told, new Promise((resolve) => setTimeout(resolve, GOODBYE_MS))]);
+    }
+    this.close('left', 'you left');
   }
 
   /**
