@@ -7,7 +7,7 @@ import pytest
 from signaling.messages import Grants
 from tests.support.chromium import screenshot
 from tests.support.page import OpenLobby, enter, has_no_tile, ready, says, shows, token
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.chromium
 
@@ -94,8 +94,9 @@ async def test_somebody_who_may_only_listen_is_not_asked_for_a_camera(server: Ru
     await ada.close()
 
 
-async def test_when_the_server_stops_the_page_waits_for_it_and_says_so(server: RunningServer, lobby: OpenLobby) -> None:
-    page = await enter(lobby, f"{server.url}/r/last", "Ada")
-    server.process.terminate()
-    await page.wait_for_selector("#connection[data-state='reconnecting']")
-    assert "trying again" in await page.inner_text("#connection")
+async def test_when_the_server_stops_the_page_waits_for_it_and_says_so(lobby: OpenLobby) -> None:
+    async with running_server("--dev") as server:
+        page = await enter(lobby, f"{server.url}/r/last", "Ada")
+        server.process.terminate()
+        await page.wait_for_selector("#connection[data-state='reconnecting']")
+        assert "trying again" in await page.inner_text("#connection")
