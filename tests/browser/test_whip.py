@@ -89,7 +89,7 @@ EXCHANGE = """
 """
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def elsewhere() -> AsyncIterator[str]:
     """A page of another origin."""
 

@@ -50,8 +50,7 @@ async def running_server(
     )
     try:
         url = f"http://{host}:{http_port}"
-        if not prefix:
-            await _until_healthy(url, process)
+        await (_until_healthy_there(url, prefix) if prefix else _until_healthy(url, process))
         yield RunningServer(url, udp_port, process)
     finally:
         if process.returncode is None:
@@ -68,3 +67,13 @@ async def _until_healthy(url: str, process: asyncio.subprocess.Process) -> None:
                         return
             await asyncio.sleep(0.05)
     raise RuntimeError(f"the server ended with {process.returncode} before it answered")
+
+
+async def _until_healthy_there(url: str, prefix: Sequence[str]) -> None:
+    patience = ("--retry", "1000", "--retry-delay", "1", "--retry-max-time", str(round(START_TIMEOUT_S)))
+    asking = await asyncio.create_subprocess_exec(
+        *(*prefix, "curl", "--silent", "--fail", "--output", os.devnull, "--retry-connrefused", *patience),
+        f"{url}/healthz",
+    )
+    if await asking.wait():
+        raise RuntimeError(f"the server did not answer within {START_TIMEOUT_S} s")
