@@ -192,7 +192,8 @@ class Entering(RoomTable):
         number = returning.id if returning is not None else self._new_id("PA")
         grants = room.grants_of(grant)
         is_listed = room.lists(grants, self._limits.listed_viewers)
-        member = Member(number, session, grant, grants, is_listed=is_listed)
+        consent = room.consents.get(grant.identity)
+        member = Member(number, session, grant, grants, is_listed=is_listed, consent=consent)
         self._room_of[session] = room
         room.members[session] = member
         room.seats.pop(grant.identity, None)

@@ -95,7 +95,8 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`hand`: 0, not raised; else hands were raised in the order of these numbers. `moderator`: may administer."""
+    """`hand`: 0, not raised; else hands were raised in the order of these numbers. `moderator`: may administer.
+    `consent`: to being recorded; None: has not said."""
 
     identity: str
     name: str
@@ -107,3 +108,4 @@ class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata: str = ""
     attributes: dict[str, str] = {}
     quality: Quality | None = None
+    consent: bool | None = None

@@ -22,6 +22,7 @@ from signaling.moderation_messages import (
     MuteTrack,
     Remove,
     SetAttributes,
+    SetConsent,
     SetGrants,
     SetHand,
     SetMetadata,
@@ -56,6 +57,8 @@ def _is_permitted(request: AnyModeration, identity: str, grants: Grants) -> bool
             return participant in (UNSET, identity)
         case SetMetadata(participant=participant) | SetAttributes(participant=participant):
             return grants.update_own_metadata and participant in (UNSET, identity)
+        case SetConsent():
+            return True
         case _:
             return False
 
@@ -93,4 +96,5 @@ _OPERATIONS: Final[dict[type, _Operation]] = {
     SetMetadata: lambda all, room, by, it, now: all.set_metadata(room, _whom(it, by), it.metadata),
     SetAttributes: lambda all, room, by, it, now: all.set_attributes(room, _whom(it, by), it.attributes),
     SetRoom: _set_room,
+    SetConsent: lambda all, room, by, it, now: all.set_consent(room, by, it.given),
 }

@@ -15,7 +15,14 @@ from signaling.auth import Grant, check_room
 from signaling.entering import Entering
 from signaling.errors import Refused
 from signaling.message_values import Grants, Source
-from signaling.moderation_messages import AttributesChanged, GrantChanges, HandChanged, StageChanged, UnmuteRequested
+from signaling.moderation_messages import (
+    AttributesChanged,
+    ConsentChanged,
+    GrantChanges,
+    HandChanged,
+    StageChanged,
+    UnmuteRequested,
+)
 from signaling.room import Member, Room, merge_grant_changes, remember
 from signaling.room_events import Hold, Permit, Post, Release, RoomMessage, Stop, Transfer
 from signaling.room_settings import default_settings
@@ -81,6 +88,16 @@ class Moderation(Entering):
         member.hand = room.hands if raised else 0
         self._changed(room, member, hand=member.hand)
         self._announce_of(room, member, HandChanged(identity=identity, hand=member.hand))
+
+    def set_consent(self, name: str, identity: str, given: bool) -> None:
+        """To being recorded. Remembered for when he comes back to this room."""
+        room, member = self._present(name, identity)
+        if member.consent is given:
+            return
+        member.consent = given
+        remember(room.consents, identity, given, self._limits.max_remembered)
+        self._changed(room, member, consent=given)
+        self._announce_of(room, member, ConsentChanged(identity=identity, given=given))
 
     def set_stage(self, name: str, identity: str, on_stage: bool) -> None:
         """Who comes on stage may publish, and puts the hand down."""

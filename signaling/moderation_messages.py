@@ -32,8 +32,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class RoomState(Struct, frozen=True, kw_only=True):
-    """What concerns the people in a room: of its settings, and whether it is recorded. `version` grows with each change
-    of the former."""
+    """What concerns the people in a room: of its settings, and whether it is recorded. `recording_consent`: of whom who
+    has consented. `version` grows with each change of the former."""
 
     locked: bool = False
     lobby: bool = False
@@ -41,6 +41,7 @@ class RoomState(Struct, frozen=True, kw_only=True):
     max_participants: int
     metadata: str = ""
     recording: bool = False
+    recording_consent: bool = False
     version: int
 
 
@@ -143,6 +144,12 @@ class SetRoom(Request, frozen=True, kw_only=True):
     metadata: str | UnsetType = UNSET
 
 
+class SetConsent(Request, frozen=True, kw_only=True):
+    """To being recorded; one's own, and at any time another."""
+
+    given: bool
+
+
 AnyModeration = (
     MuteTrack
     | StopTrack
@@ -159,6 +166,7 @@ AnyModeration = (
     | SetMetadata
     | SetAttributes
     | SetRoom
+    | SetConsent
 )
 
 
@@ -201,6 +209,13 @@ class AttributesChanged(ServerMessage, frozen=True, kw_only=True):
     attributes: dict[str, str]
 
 
+class ConsentChanged(ServerMessage, frozen=True, kw_only=True):
+    """To being recorded."""
+
+    identity: str
+    given: bool
+
+
 class MutedBy(ServerMessage, frozen=True, kw_only=True):
     """A track of ours is muted, and we may not unmute it before we are asked to. `by`: empty: the app itself."""
 
@@ -240,6 +255,7 @@ AnyModerationEvent = (
     | HandChanged
     | StageChanged
     | AttributesChanged
+    | ConsentChanged
     | MutedBy
     | UnmuteRequested
     | TrackStopped

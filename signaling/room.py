@@ -38,7 +38,8 @@ class Member:
     on_stage: bool = False
     metadata: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
-    version: int = 1  # grows with each change of the four above, and of `grants`
+    consent: bool | None = None  # to being recorded
+    version: int = 1  # grows with each change of the five above, and of `grants`
 
     @property
     def identity(self) -> str:
@@ -64,6 +65,7 @@ class Member:
             metadata=self.metadata,
             attributes=dict(self.attributes),
             quality=self.quality,
+            consent=self.consent,
         )
 
     def refer(self) -> events.ParticipantReference:
@@ -86,6 +88,7 @@ class Room:
     expected_until: float = 0.0
     # By identity, of people that may be gone: what they would find again after reloading the page.
     held: dict[str, frozenset[Source]] = field(default_factory=dict)  # kept muted
+    consents: dict[str, bool] = field(default_factory=dict)  # to being recorded
     changed_grants: dict[str, GrantChanges] = field(default_factory=dict)
     admitted: dict[str, None] = field(default_factory=dict)  # through the lobby; an ordered set
     seats: dict[str, float] = field(default_factory=dict)  # kept for who is moved here, until then
@@ -128,6 +131,7 @@ class Room:
             max_participants=settings.max_participants,
             metadata=settings.metadata,
             recording=bool(self.recordings),
+            recording_consent=settings.recording_consent,
             version=self.version,
         )
 

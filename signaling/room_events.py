@@ -26,6 +26,7 @@ from signaling.messages import (
 )
 from signaling.moderation_messages import (
     AttributesChanged,
+    ConsentChanged,
     HandChanged,
     Lobby,
     RoomChanged,
@@ -74,6 +75,7 @@ class Observed:
 
     participants: tuple[Participant, ...]
     media: Mapping[str, str | None]  # of the tracks that have moved; see MediaMoved
+    room: RoomState
 
 
 # --- directives ----------------------------------------------------------------------------------------------
@@ -148,6 +150,7 @@ RoomMessage = (
     | HandChanged
     | StageChanged
     | AttributesChanged
+    | ConsentChanged
     | UnmuteRequested
 )
 SingleEvent = RoomMessage | MediaMoved | LoudestChanged | Directive

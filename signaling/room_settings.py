@@ -16,7 +16,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     """`empty_timeout_s`: how long a new room waits for the first one; None: for ever, and between its calls, too.
     `departure_timeout_s`: how long it stays after the last one left. `locked`: nobody new comes in but who administers.
     `lobby`: who does not administer waits to be admitted. `history_messages`: so many of the last messages to all are
-    kept for who comes later."""
+    kept for who comes later. `recording_consent`: of a recording, only who has consented is taken."""
 
     max_participants: int
     empty_timeout_s: float | None
@@ -28,6 +28,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     history_messages: int = 0
     metadata: str = ""
     webhook_url: str = ""
+    recording_consent: bool = False
 
 
 class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +44,7 @@ class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     history_messages: int | UnsetType = UNSET
     metadata: str | UnsetType = UNSET
     webhook_url: str | UnsetType = UNSET
+    recording_consent: bool | UnsetType = UNSET
 
 
 def default_settings(limits: RoomLimits) -> RoomSettings:

@@ -166,7 +166,7 @@ class RoomTable:
         room.onlookers[session] = None
         shown = [member for member in room.members.values() if member.is_told_of]
         media = {track: media for member in shown for track, media in member.media.items()}
-        return Observed(tuple(member.describe() for member in shown), media)
+        return Observed(tuple(member.describe() for member in shown), media, room.state())
 
     def overlook(self, session: int, name: str) -> None:
         room = self._rooms.get(name)

@@ -49,6 +49,9 @@ Departure = Annotated[Timeout, Meta(description="How long it stays after the las
 Empty = Annotated[
     Timeout | None, Meta(description="How long nobody need come until it ends. Null: it stays, also between calls.")
 ]
+AsksConsent = Annotated[
+    bool, Meta(description="Of a recording only who has consented is taken; clients ask for it while one runs.")
+]
 WebhookUrl = Annotated[str, Meta(max_length=2048, description="Where its events go beside the server's own webhooks.")]
 
 
@@ -80,6 +83,7 @@ class Room(Struct, frozen=True, kw_only=True):
     history_messages: History
     metadata: Metadata
     webhook_url: WebhookUrl
+    recording_consent: AsksConsent
 
 
 class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -95,6 +99,7 @@ class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     history_messages: History | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     webhook_url: WebhookUrl | UnsetType = UNSET
+    recording_consent: AsksConsent | UnsetType = UNSET
 
 
 class RoomWish(RoomChange, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -129,6 +134,7 @@ class ParticipantItem(Struct, frozen=True, kw_only=True):
     held: Annotated[list[str], Meta(description="Sources that are kept muted until he is asked to unmute.")]
     hand: Annotated[int, Meta(description="0: not raised; else hands were raised in the order of these numbers.")]
     on_stage: bool
+    consent: Annotated[bool | None, Meta(description="To being recorded; null: has not said.")]
     metadata: str
     attributes: dict[str, str]
     tracks: list[TrackDescription]

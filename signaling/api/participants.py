@@ -218,6 +218,7 @@ def _item(view: ParticipantView) -> ParticipantItem:
         grants=view.grants,
         held=list(view.held),
         hand=one.hand,
+        consent=one.consent,
         on_stage=one.on_stage,
         metadata=one.metadata,
         attributes=one.attributes,

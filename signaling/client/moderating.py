@@ -21,6 +21,7 @@ from signaling.moderation_messages import (
     MuteTrack,
     Remove,
     SetAttributes,
+    SetConsent,
     SetGrants,
     SetHand,
     SetMetadata,
@@ -84,6 +85,10 @@ class Moderation:
     ) -> None:
         """None takes a key away; keys that are not named stay."""
         await self._ask(lambda id: SetAttributes(id=id, attributes=dict(attributes), participant=participant))
+
+    async def set_consent(self, given: bool) -> None:
+        """To being recorded; one's own."""
+        await self._ask(lambda id: SetConsent(id=id, given=given))
 
     async def set_room(
         self,

@@ -20,7 +20,7 @@ from signaling.messages import (
     TrackPublished,
     TrackUnpublished,
 )
-from signaling.moderation_messages import AttributesChanged, HandChanged, StageChanged
+from signaling.moderation_messages import AttributesChanged, ConsentChanged, HandChanged, StageChanged
 
 
 class Roster:
@@ -77,6 +77,8 @@ class Roster:
             case QualityChanged():
                 for one in event.participants:
                     self._say(one.identity, quality=one.quality)
+            case ConsentChanged():
+                self._say(event.identity, consent=event.given)
             case TrackMuted():
                 if found := self.track(event.track):
                     self._replace(event.identity, add=msgspec.structs.replace(found[1], muted=event.muted))
@@ -110,6 +112,8 @@ def _changes(before: Participant, after: Participant) -> Iterator[AnyEvent]:
         yield AttributesChanged(identity=identity, metadata=after.metadata, attributes=after.attributes)
     if before.quality != after.quality:
         yield QualityChanged(participants=(ParticipantQuality(identity=identity, quality=after.quality),))
+    if before.consent != after.consent and after.consent is not None:
+        yield ConsentChanged(identity=identity, given=after.consent)
     had, has = ({track.id: track for track in one.tracks} for one in (before, after))
     for name in had.keys() - has.keys():
         yield TrackUnpublished(identity=identity, track=name)

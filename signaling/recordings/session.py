@@ -33,9 +33,10 @@ from signaling.messages import (
     TrackPublished,
     TrackUnpublished,
 )
-from signaling.moderation_messages import RoomChanged
+from signaling.moderation_messages import ConsentChanged, RoomChanged
 from signaling.names import Names
 from signaling.outputs import Call, Close, Output, Tell
+from signaling.recordings.consents import Consents
 from signaling.recordings.options import RecordingOptions
 from signaling.room_events import Evicted, MediaMoved, Observed, RoomEvent
 
@@ -105,6 +106,7 @@ class RecordingSession:
         self._replies: dict[int, Callable[[AnyReply], None]] = {}
         self._tracks: dict[str, _Track] = {}
         self._present: dict[str, str] = {}  # name by identity
+        self._consents = Consents(observed.room.recording_consent)
         self._paused: bool | None = None  # None: never was
         self._ends_at = None if options.max_duration_s is None else now + options.max_duration_s
         self._answer_by: float | None = now + RECORDER_TIMEOUT_S
@@ -148,8 +150,10 @@ class RecordingSession:
             case ParticipantJoined(participant=participant):
                 self._on_present(participant)
                 self._note(journal.ParticipantJoined(participant.identity, participant.name))
+                self._note_consent(participant.identity)
             case ParticipantLeft(identity=identity):
                 self._present.pop(identity, None)
+                self._consents.forget(identity)
                 for name in [name for name, track in self._tracks.items() if track.participant == identity]:
                     del self._tracks[name]
                 self._note(journal.ParticipantLeft(identity))
@@ -166,8 +170,14 @@ class RecordingSession:
                 self._note(journal.SpeakersChanged(tuple(recent[:1]) if speaking else ()))
             case Evicted():
                 self.stop("room_ended", None)
-            case RoomChanged(room=state) if state.end_to_end_encrypted:
-                self.stop("end_to_end_encrypted", None)  # what comes from now on could not be decoded
+            case ConsentChanged(identity=identity, given=given):
+                self._consents.on_said(identity, given)
+                self._note_consent(identity)
+            case RoomChanged(room=state):
+                if state.end_to_end_encrypted:
+                    self.stop("end_to_end_encrypted", None)  # what comes from now on could not be decoded
+                self._consents.needed = state.recording_consent
+                self._note_consent(*self._present)
             case _:
                 return
         self._tap()
@@ -269,6 +279,8 @@ class RecordingSession:
         self.state = State.OPENING
         for identity, name in self._present.items():
             self._note(journal.ParticipantJoined(identity, name))
+        self._consents.on_process()
+        self._note_consent(*self._present)
         if self._paused is not None:  # said while nobody listened, or to a process that is gone
             self._note(journal.RecordingPaused() if self._paused else journal.RecordingResumed())
         sink = self._sink
@@ -287,12 +299,20 @@ class RecordingSession:
 
     def _on_present(self, participant: Participant) -> None:
         self._present[participant.identity] = participant.name
+        self._consents.on_said(participant.identity, participant.consent)
         for description in participant.tracks:
             self._add_track(participant.identity, description, description.id)
 
     def _add_track(self, identity: str, description: TrackDescription, media: str) -> None:
         if self._options.takes(identity, description.source):
             self._tracks[description.id] = _Track(identity, description, media)
+
+    def _note_consent(self, *identities: str) -> None:
+        """Before any track of theirs is named: what is not to be taken is withheld from its first packet on."""
+        if self.state in (State.OPENING, State.TAKING):
+            for identity in identities:
+                if (given := self._consents.to_tell(identity)) is not None:
+                    self._note(journal.ConsentChanged(identity, given))
 
     def _on_muted(self, name: str, muted: bool) -> None:
         track = self._tracks.get(name)

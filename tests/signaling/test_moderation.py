@@ -17,6 +17,7 @@ from signaling.moderating import carry_out
 from signaling.moderation_messages import (
     AttributesChanged,
     Ban,
+    ConsentChanged,
     GrantChanges,
     HandChanged,
     Move,
@@ -24,6 +25,7 @@ from signaling.moderation_messages import (
     Remove,
     RoomChanged,
     SetAttributes,
+    SetConsent,
     SetHand,
     SetMetadata,
     SetRoom,
@@ -122,6 +124,23 @@ def test_the_stage_gives_publishing_and_takes_it_back() -> None:
     assert events_of_bob[2] == HandChanged(identity="bob", hand=0)
     rooms.set_stage("demo", "bob", False)
     assert not rooms.participant("demo", "bob").grants.publish
+
+
+def test_consent_is_told_to_everybody_and_remembered_for_who_comes_again() -> None:
+    rooms = directory()
+    rooms.set_consent("demo", "ada", False)
+    rooms.set_consent("demo", "ada", False)
+    changed = ConsentChanged(identity="ada", given=False)
+    assert told(rooms) == {HOST: [changed], ADA: [changed], BOB: [changed]}
+    assert changes_recorded(rooms) == [{"consent": False}]
+    again = rooms.enter(9, Grant("ada", "Ada", "demo", SPEAKS), 1.0)
+    assert again is not None and again.you.consent is False and again.others[1].consent is None
+
+
+def test_consent_is_ones_own() -> None:
+    rooms = directory()
+    carry_out(rooms, BOB, SetConsent(id=1, given=True), 0.0)
+    assert rooms.participant("demo", "bob").participant.consent is True
 
 
 def test_hands_are_in_the_order_in_which_they_were_raised() -> None:

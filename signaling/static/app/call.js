@@ -9,6 +9,7 @@ import { Moderated } from './moderated.js';
 import { announce, element } from './page.js';
 import { People } from './people.js';
 import { captureWish, keepPreferences } from './preferences.js';
+import { RecordingMark } from './recording-mark.js';
 import { Settings } from './settings.js';
 import { StatisticsOverlay } from './statistics-overlay.js';
 import { connectionWords, countWords, deviceWords, expiringWords, leftWords } from './words.js';
@@ -29,6 +30,7 @@ export class Call {
   #chat;
   #people;
   #moderated;
+  #recording;
   #overlay;
   #settings;
   #devices;
@@ -54,6 +56,7 @@ export class Call {
     this.#chat = new Chat(room, () => this.#people.giveWay());
     this.#people = new People(room, () => this.#chat.giveWay());
     this.#moderated = new Moderated(room);
+    this.#recording = new RecordingMark(room);
     this.#watchRoom();
     this.#watchSound();
     this.#render();
@@ -76,7 +79,8 @@ export class Call {
     const ending = await closed;
     this.#listening.abort();
     clearTimeout(this.#slow);
-    for (const part of [this.#chat, this.#people, this.#moderated, this.#controls, this.#settings, this.#devices, this.#board]) part.close();
+    const parts = [this.#chat, this.#people, this.#moderated, this.#recording, this.#controls, this.#settings, this.#devices, this.#board];
+    for (const part of parts) part.close();
     this.#overlay.show(false);
     document.title = 'Call';
     return ending;
@@ -202,6 +206,7 @@ export class Call {
     this.#board.renderSoon();
     this.#controls.render();
     this.#people.render();
+    this.#recording.render();
     this.#showName();
     this.#overlay.show(this.#choice.preferences.statistics);
     element('call-count', HTMLElement).textContent = countWords(this.#room.participants.size, this.#room.viewers);

@@ -216,6 +216,16 @@ export function qualityWords({ level, cause, direction }, own) {
   return `${QUALITY_WORDS[level]}: ${why}${direction ? ` on the way ${direction === 'up' ? 'from' : 'to'} ${whom}` : ''}`;
 }
 
+/**
+ * Of a call that is recorded.
+ * @param {boolean} needsConsent
+ * @param {boolean | null} consent ours; null: we have not said
+ */
+export function recordingWords(needsConsent, consent) {
+  if (!needsConsent) return 'Recording';
+  return consent ? 'Recording, with you' : 'Recording, without you';
+}
+
 /** @param {number} inS how long the invitation is still good */
 export function expiringWords(inS) {
   return `Your invitation ends in ${Math.round(inS)} seconds, and the call with it. Ask for a new link.`;

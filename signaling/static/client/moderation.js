@@ -131,6 +131,14 @@ export class Moderation {
   }
 
   /**
+   * To being recorded, where the room asks for it (`state.recording_consent`); may be changed at any time.
+   * @param {boolean} given
+   */
+  setConsent(given) {
+    return this.#request('set_consent', { given });
+  }
+
+  /**
    * @param {ServerEvent} event
    * @param {import('./participants.js').LocalParticipant} you
    */

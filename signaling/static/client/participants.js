@@ -43,6 +43,8 @@ class Person {
   attributes = {};
   /** @type {import('./types.js').Quality | null} null: nothing is sent or received, or not known yet */
   quality = null;
+  /** @type {boolean | null} to being recorded; null: has not said */
+  consent = null;
 
   /** @param {ParticipantDescription} description */
   constructor(description) {
@@ -55,14 +57,15 @@ class Person {
    * Whether anything is different from before.
    * @param {ParticipantDescription} description
    */
-  describe({ moderator = false, hand = 0, on_stage = false, metadata = '', attributes = {}, quality = null }) {
+  describe({ moderator = false, hand = 0, on_stage = false, metadata = '', attributes = {}, quality = null, consent }) {
     const before = this.#said();
-    Object.assign(this, { moderator, hand, onStage: on_stage, metadata, attributes, quality });
+    Object.assign(this, { moderator, hand, onStage: on_stage, metadata, attributes, quality, consent: consent ?? null });
     return before !== this.#said();
   }
 
   #said() {
-    return JSON.stringify([this.moderator, this.hand, this.onStage, this.metadata, this.attributes, this.quality]);
+    const { moderator, hand, onStage, metadata, attributes, quality, consent } = this;
+    return JSON.stringify([moderator, hand, onStage, metadata, attributes, quality, consent]);
   }
 }
 

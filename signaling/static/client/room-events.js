@@ -13,7 +13,7 @@
  * The details of a room's events, by name.
  * @typedef {object} RoomEvents
  * @property {{participant: Participant}} participantjoined
- * @property {{participant: Participant | LocalParticipant}} participantchanged its `state`, hand, attributes or `quality` are others now
+ * @property {{participant: Participant | LocalParticipant}} participantchanged its `state`, hand, attributes, `quality` or `consent` are others now
  * @property {{participant: Participant, reason: string}} participantleft after its tracks went
  * @property {{viewers: number}} viewerschanged
  * @property {{participant: Participant, track: RemoteTrack}} trackpublished

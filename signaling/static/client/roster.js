@@ -87,6 +87,8 @@ export class Roster {
         return this.#onSaid(event.identity, { onStage: event.on_stage });
       case 'attributes_changed':
         return this.#onSaid(event.identity, { metadata: event.metadata, attributes: event.attributes });
+      case 'consent_changed':
+        return this.#onSaid(event.identity, { consent: event.given });
       default: // not about the roster, or from a newer server
         return undefined;
     }

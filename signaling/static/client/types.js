@@ -30,6 +30,7 @@
  * @property {string} [metadata]
  * @property {Record<string, string>} [attributes]
  * @property {Quality | null} [quality] null or absent: nothing is sent or received
+ * @property {boolean} [consent] to being recorded; missing: has not said
  */
 
 /**
@@ -39,7 +40,7 @@
 
 /**
  * @typedef {{locked: boolean, lobby: boolean, end_to_end_encrypted: boolean, max_participants: number, metadata: string,
- *   version: number}} RoomState
+ *   recording: boolean, recording_consent: boolean, version: number}} RoomState
  */
 
 /** @typedef {{token: string, within_s: number}} ResumeTicket */
@@ -83,6 +84,7 @@
  *   | {type: 'hand_changed', identity: string, hand: number}
  *   | {type: 'stage_changed', identity: string, on_stage: boolean}
  *   | {type: 'attributes_changed', identity: string, metadata: string, attributes: Record<string, string>}
+ *   | {type: 'consent_changed', identity: string, given: boolean}
  *   | {type: 'muted_by', track: string, by: string}
  *   | {type: 'unmute_requested', source: Source, by: string}
  *   | {type: 'track_stopped', track: string, by: string}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from msgspec.structs import replace
+
 from recorder.control import Begin, Begun, End, Ended, Note, Progress
 from recorder.control import Failed as RecorderFailed
 from recorder.journal.events import (
+    ConsentChanged,
     LayerSwitched,
     ParticipantJoined,
     RecordingPaused,
@@ -19,8 +22,9 @@ from recorder.journal.events import (
 from sfu import control
 from sfu.control import AnyCommand, CloseSink, Done, Failed, LayerTapped, OpenSink, SinkLost, TapTrack, TrackTapped
 from sfu.core.types import Codec, PayloadFormat
-from signaling import messages
+from signaling import messages, moderation_messages
 from signaling.message_values import Participant, TrackDescription
+from signaling.moderation_messages import RoomState
 from signaling.names import Names
 from signaling.outputs import Call, Close, Tell
 from signaling.recordings.options import RecordingOptions
@@ -46,7 +50,13 @@ def somebody(identity: str, *tracks: TrackDescription) -> Participant:
 class Recording:
     """A session, a Worker that answers at once, and ears for what the recorder is told."""
 
-    def __init__(self, *present: Participant, media: dict[str, str | None] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *present: Participant,
+        media: dict[str, str | None] | None = None,
+        consent: bool = False,
+        **options: Any,
+    ) -> None:
         self.now = 10.0
         self.commands: list[AnyCommand] = []
         self.orders: list[Any] = []
@@ -58,7 +68,7 @@ class Recording:
             "room",
             "/rec/REC_1",
             RecordingOptions(**options),
-            Observed(present, media or {}),
+            Observed(present, media or {}, RoomState(max_participants=9, version=1, recording_consent=consent)),
             Names(7, count(1), lambda: "TR"),
             self.now,
         )
@@ -224,6 +234,37 @@ def test_a_pause_outlives_the_recorder_and_may_be_wished_before_there_is_one() -
     assert len(recording.noted(RecordingResumed)) == 1
     first_track = next(at for at, order in enumerate(recording.orders) if _is_note(order, TrackStarted))
     assert any(_is_note(order, RecordingPaused) for order in recording.orders[:first_track])
+
+
+def test_only_who_has_consented_is_taken_where_that_is_asked() -> None:
+    eve = replace(somebody("eve", described("eve-mic")), consent=True)
+    recording = Recording(ADA, eve, consent=True).begin()
+    recording.happens(messages.ParticipantJoined(participant=somebody("bob", described("bob-mic"))))
+
+    def noted() -> list[tuple[str, bool]]:
+        return [(event.participant, event.given) for event in recording.noted(ConsentChanged)]
+
+    assert noted() == [("ada", False), ("eve", True), ("bob", False)]
+    # Before any track of theirs is named, so that not a packet is taken.
+    for identity in ("ada", "eve", "bob"):
+        noted_events = [order.event for order in recording.orders if isinstance(order, Note)]
+        about = [type(one) for one in noted_events if getattr(one, "participant", "") == identity]
+        assert about.index(ConsentChanged) < about.index(TrackStarted)
+    recording.happens(moderation_messages.ConsentChanged(identity="ada", given=True))
+    recording.happens(moderation_messages.ConsentChanged(identity="eve", given=False))
+    assert noted()[3:] == [("ada", True), ("eve", False)]
+    # The next process is told all of it.
+    recording.session.on_recorder_lost(recording.now)
+    recording.begin()
+    assert noted()[5:] == [("ada", True), ("eve", False), ("bob", False)]
+    # It is not asked any more: everybody is taken, and who was withheld is told of.
+    recording.happens(moderation_messages.RoomChanged(room=RoomState(max_participants=9, version=2)))
+    assert noted()[8:] == [("eve", True), ("bob", True)]
+
+
+def test_nobody_is_asked_and_nothing_is_noted_of_it() -> None:
+    recording = Recording(replace(ADA, consent=False)).begin()
+    assert recording.noted(ConsentChanged) == [] and recording.tapped() == ["ada-mic", "ada-cam"]
 
 
 def _is_note(order: Any, kind: type) -> bool:

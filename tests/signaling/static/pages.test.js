@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gridLayout, stageLayout, stripLayout } from '../../../signaling/static/app/layout.js';
 import { captureWish } from '../../../signaling/static/app/preferences.js';
-import { connectionWords, countWords, deviceWords, leftWords, sessionWords } from '../../../signaling/static/app/words.js';
+import { connectionWords, countWords, deviceWords, leftWords, recordingWords, sessionWords } from '../../../signaling/static/app/words.js';
 
 const BOARDS = [
   // what it is, tiles, width, height, columns
@@ -94,6 +94,12 @@ test('the connection says how it is, and what to do once that takes too long', (
   assert.match(connectionWords('reconnecting', true, true).long, /another network/);
   assert.equal(connectionWords('connected', false, false).short, 'Offline');
   assert.equal(connectionWords('closed', false, true).short, 'Ended');
+});
+
+test('a recording says whether we are in it, where that is ours to say', () => {
+  assert.equal(recordingWords(false, null), 'Recording');
+  assert.equal(recordingWords(true, null), 'Recording, without you');
+  assert.equal(recordingWords(true, true), 'Recording, with you');
 });
 
 test('who is here and who left, in words', () => {

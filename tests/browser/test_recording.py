@@ -1,0 +1,80 @@
+"""A call that is recorded, in the page: everybody sees it, is asked, and who does not consent is in no file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+from signaling.api.models import RoomWish
+from signaling.api.recording_models import Recording
+from signaling.client.api import ServerApi
+from signaling.config import DEVELOPMENT_KEY
+from tests.support.chromium import eventually, screenshot
+from tests.support.page import OpenLobby, enter, says, shows
+from tests.support.remembered import announces
+from tests.support.server import RunningServer, running_server
+
+pytestmark = pytest.mark.chromium
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+FILES_WITHIN_S = 120.0
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
+    async with running_server("--dev", f"--recordings={tmp_path}") as running:
+        yield running
+
+
+async def hidden(page: Page, selector: str) -> None:
+    await page.wait_for_selector(selector, state="hidden")
+
+
+async def comes_to(api: ServerApi, recording: str, state: str) -> Recording:
+    async with asyncio.timeout(FILES_WITHIN_S):
+        while (one := await api.get_recording(recording)).state != state:  # noqa: ASYNC110 - by REST, as backends do
+            await asyncio.sleep(0.2)
+    return one
+
+
+async def test_everybody_sees_that_it_is_recorded_and_decides_whether_to_be(
+    server: RunningServer, lobby: OpenLobby
+) -> None:
+    async with ServerApi(server.url, ":".join(DEVELOPMENT_KEY)) as api:
+        await api.create_room(RoomWish(name="rec", recording_consent=True))
+        ada = await enter(lobby, f"{server.url}/r/rec", "Ada")
+        eve = await enter(lobby, f"{server.url}/r/rec", "Eve", **PHONE)
+        await shows(ada, "eve", video="on")
+        await hidden(ada, "#recording")
+        begun = await api.start_recording("rec")
+        for page, name in ((ada, "desk"), (eve, "phone")):
+            await says(page, "#recording", "Recording, without you")
+            await says(page, "#consent-words", "This call is being recorded")
+            await screenshot(page, f"recording-asks-{name}")
+        await eve.click("#consent-refuse")
+        await ada.click("#consent-give")
+        await says(ada, "#recording", "Recording, with you")
+        for page, name in ((ada, "desk"), (eve, "phone")):
+            await hidden(page, "#consent")
+            await screenshot(page, f"recording-{name}")
+        # Who comes later, or comes back, finds it, and what was said.
+        await eve.reload()
+        await eve.click("#lobby-join")
+        await says(eve, "#recording", "Recording, without you")
+        await announces(eve, "This call is being recorded")
+        await screenshot(eve, "recording-again-phone")
+
+        async def is_taken() -> bool:
+            return (await api.get_recording(begun.id)).journal_bytes > 200_000
+
+        await eventually(is_taken, "something of Ada is in the journal")
+        await api.stop_recording(begun.id)
+        await hidden(ada, "#recording")
+        await announces(ada, "The recording has ended")
+        files = (await comes_to(api, begun.id, "ready")).files
+        assert {file.participant.partition("-")[0] for file in files} == {"ada"}
