@@ -22,8 +22,9 @@ from msgspec.structs import fields
 
 from sfu import __version__, logs
 from signaling import config, remote, remote_recordings, values
-from signaling.auth import Grant, mint
+from signaling.auth import MAX_TOKEN_ID_CHARACTERS, Grant, mint
 from signaling.config import ConfigError, ServerConfig
+from signaling.message_values import KIND_OF_SOURCE
 from signaling.messages import Grants
 
 if TYPE_CHECKING:
@@ -303,6 +304,12 @@ def _add_token_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help=f"of {','.join(_GRANT_NAMES)} (default {_DEFAULT_GRANTS})",
     )
+    parser.add_argument(
+        "--sources",
+        metavar="LIST",
+        help=f"what may be published: of {','.join(KIND_OF_SOURCE)} (default: anything, with `publish`)",
+    )
+    parser.add_argument("--id", metavar="JTI", help="its `jti`, for revoking it alone (default: a random one)")
     parser.add_argument("--valid-for", default="1h", metavar="TIME", help="like 90s, 15m, 1h or 7d (default 1h)")
     parser.add_argument("--key-id", metavar="ID", help="which key to sign with (default: the first)")
     parser.add_argument(
@@ -318,12 +325,20 @@ def _token(parsed: argparse.Namespace) -> int:
     unknown = [name for name in wished if name not in _GRANT_NAMES]
     if unknown:
         raise ConfigError([f"--grants: {unknown[0]!r} is not one of {', '.join(_GRANT_NAMES)}"])
+    permitted: dict[str, object] = dict.fromkeys(wished, True)
+    if parsed.sources is not None:
+        permitted["sources"] = sources = [name.strip() for name in parsed.sources.split(",") if name.strip()]
+        if unknown := [name for name in sources if name not in KIND_OF_SOURCE]:
+            raise ConfigError([f"--sources: {unknown[0]!r} is not one of {', '.join(KIND_OF_SOURCE)}"])
+    if len(parsed.id or "") > MAX_TOKEN_ID_CHARACTERS:
+        raise ConfigError([f"--id: at most {MAX_TOKEN_ID_CHARACTERS} characters"])
     try:
         grant = Grant(
             identity=parsed.identity or f"guest-{secrets.token_hex(4)}",
             name=parsed.name,
             room=parsed.room,
-            grants=msgspec.convert(dict.fromkeys(wished, True), Grants),
+            grants=msgspec.convert(permitted, Grants),
+            token_id=parsed.id or f"TK_{secrets.token_hex(10)}",
         )
         valid_for_s = values.duration(parsed.valid_for)
         token = mint(grant, key_id=key_id, secret=secret, now=time.time(), valid_for_s=valid_for_s)

@@ -69,6 +69,7 @@ class Entering(RoomTable):
         self._check_seat(room, grant, now)
         del room.waiting[session]
         remember(room.admitted, identity, None, self._limits.max_remembered)
+        self._keep_decision(room, identity)
         self._tell(session, Admitted(self._seat(room, session, grant, now)))
         self._tell_moderators(room)
 
@@ -190,10 +191,12 @@ class Entering(RoomTable):
             self._drop(room, present, "replaced", now)
         returning = room.expected.pop(grant.identity, None)
         number = returning.id if returning is not None else self._new_id("PA")
-        grants = room.grants_of(grant)
+        grants = room.grants_of(grant, on_stage=returning is not None and returning.on_stage)
         is_listed = room.lists(grants, self._limits.listed_viewers)
         consent = room.consents.get(grant.identity)
         member = Member(number, session, grant, grants, is_listed=is_listed, consent=consent)
+        if returning is not None:
+            member.recall(returning)
         self._room_of[session] = room
         room.members[session] = member
         room.seats.pop(grant.identity, None)
@@ -236,7 +239,9 @@ class Entering(RoomTable):
 
     def _turn_out(self, room: Room, identity: str, code: str, reason: str, now: float) -> None:
         """From the room, or from its lobby."""
-        room.admitted.pop(identity, None)
+        if identity in room.admitted:
+            del room.admitted[identity]
+            self._keep_decision(room, identity)
         member, session = room.present(identity), room.session_waiting(identity)
         if member is not None:
             self._tell(member.session, Evicted(code, reason, "removed"))

@@ -44,6 +44,7 @@ class Moderation(Entering):
         source = self._track(member, track)
         held = room.held.get(identity, frozenset()) | {source}
         remember(room.held, identity, held, self._limits.max_remembered)
+        self._keep_decision(room, identity)
         self._tell(member.session, Hold(source, by))
 
     def stop_track(self, name: str, identity: str, track: str, *, by: str = "") -> None:
@@ -60,6 +61,7 @@ class Moderation(Entering):
             room.held[identity] = held
         else:
             room.held.pop(identity, None)
+        self._keep_decision(room, identity)
         self._tell(member.session, Release(source))
         self._tell(member.session, UnmuteRequested(source=source, by=by))
 
@@ -68,6 +70,7 @@ class Moderation(Entering):
         room, member = self._present(name, identity)
         before = room.changed_grants.get(identity, GrantChanges())
         remember(room.changed_grants, identity, merge_grant_changes(before, changes), self._limits.max_remembered)
+        self._keep_decision(room, identity)
         self._permit(room, member)
         return member.grants
 
@@ -132,6 +135,7 @@ class Moderation(Entering):
         target.seats[identity] = now + self._limits.move_timeout_s
         if identity in room.held:
             remember(target.held, identity, room.held[identity], self._limits.max_remembered)
+            self._keep_decision(target, identity)
         self._tell(member.session, Transfer(grant))
         self._drop(room, member, "moved", now)
 
@@ -139,8 +143,7 @@ class Moderation(Entering):
         """Raises Refused: `out_of_range` or `version_mismatch`."""
         room, member = self._present(name, identity)
         _check_version(member, version)
-        if len(metadata.encode(errors="surrogatepass")) > self._limits.metadata_bytes:
-            raise Refused("out_of_range", f"metadata: at most {self._limits.metadata_bytes} bytes")
+        self._check_metadata(metadata)
         if metadata != member.metadata:
             member.metadata = metadata
             self._changed(room, member, metadata=metadata)
@@ -152,15 +155,20 @@ class Moderation(Entering):
         """None takes a key away; keys that are not named stay. Raises Refused: `out_of_range` or `version_mismatch`."""
         room, member = self._present(name, identity)
         _check_version(member, version)
-        merged: dict[str, str | None] = {**member.attributes, **attributes}
-        result = {key: value for key, value in merged.items() if value is not None}
-        size = sum(len((key + value).encode(errors="surrogatepass")) for key, value in result.items())
-        if size > self._limits.attributes_bytes:
-            raise Refused("out_of_range", f"attributes: at most {self._limits.attributes_bytes} bytes, keys included")
+        result = self._merged(member, attributes)
         if result != member.attributes:
             member.attributes = result
             self._changed(room, member, attributes=result)
             self._announce_attributes(room, member)
+
+    def check_description(
+        self, name: str, identity: str, metadata: str, attributes: Mapping[str, str | None], version: int | None
+    ) -> None:
+        """Whether both could be set, for who sets more than one thing. Raises Refused as they would."""
+        _, member = self._present(name, identity)
+        _check_version(member, version)
+        self._check_metadata(metadata)
+        self._merged(member, attributes)
 
     def send_message(
         self,
@@ -188,6 +196,18 @@ class Moderation(Entering):
 
     # --- the rest ---
 
+    def _check_metadata(self, metadata: str) -> None:
+        if len(metadata.encode(errors="surrogatepass")) > self._limits.metadata_bytes:
+            raise Refused("out_of_range", f"metadata: at most {self._limits.metadata_bytes} bytes")
+
+    def _merged(self, member: Member, attributes: Mapping[str, str | None]) -> dict[str, str]:
+        merged: dict[str, str | None] = {**member.attributes, **attributes}
+        result = {key: value for key, value in merged.items() if value is not None}
+        size = sum(len((key + value).encode(errors="surrogatepass")) for key, value in result.items())
+        if size > self._limits.attributes_bytes:
+            raise Refused("out_of_range", f"attributes: at most {self._limits.attributes_bytes} bytes, keys included")
+        return result
+
     def _track(self, member: Member, track: str) -> Source:
         description = member.tracks.get(track)
         if description is None:
@@ -203,6 +223,7 @@ class Moderation(Entering):
 
     def _changed(self, room: Room, member: Member, **changes: object) -> None:
         member.version += 1
+        self._save(room, member)
         self._record(room, events.ParticipantChanged, participant=member.refer(), changes=changes)
 
     def _announce_attributes(self, room: Room, member: Member) -> None:

@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from signaling.events import AnyEvent, RecordingState
-from signaling.messages import TrackDescription
+from signaling.events import AnyEvent, ParticipantReference, RecordingState
+from signaling.message_values import Source, TrackDescription
+from signaling.moderation_messages import GrantChanges
 from signaling.recordings.options import RecordedFile, RecordingOptions
 from signaling.room_settings import RoomSettings
 from signaling.webhooks.delivery import Delivery
@@ -44,17 +45,38 @@ class StoredRoom(Stored, frozen=True, kw_only=True):
 
 
 class StoredParticipant(Stored, frozen=True, kw_only=True):
-    """Somebody who is in a room, as `joined` told and `left` will."""
+    """Somebody who is in a room, as `joined` told and `left` will, and what is said of him there."""
 
     id: str
     room: str  # its id
     identity: str
     name: str
     tracks: tuple[TrackDescription, ...]
+    hand: int = 0
+    on_stage: bool = False
+    metadata: str = ""
+    attributes: dict[str, str] = {}
 
     @property
     def key(self) -> str:
         return self.id
+
+    def refer(self) -> ParticipantReference:
+        return ParticipantReference(id=self.id, identity=self.identity, name=self.name)
+
+
+class StoredDecision(Stored, frozen=True, kw_only=True):
+    """What a moderator decided of somebody, here or gone, for as long as the room is."""
+
+    room: str  # its id
+    identity: str
+    held: tuple[Source, ...] = ()  # kept muted
+    grants: GrantChanges = GrantChanges()
+    admitted: bool = False  # through the lobby
+
+    @property
+    def key(self) -> str:
+        return f"{self.room}/{self.identity}"
 
 
 class StoredBan(Stored, frozen=True, kw_only=True):
@@ -126,6 +148,22 @@ class StoredTokenRevocation(Stored, frozen=True, kw_only=True):
         return self.token_id
 
 
+class StoredAnswer(Stored, frozen=True, kw_only=True):
+    """What a request with an Idempotency-Key was answered, for when it comes again. `until`: Unix time."""
+
+    caller: str
+    idempotency_key: str
+    fingerprint: bytes
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    until: float
+
+    @property
+    def key(self) -> str:
+        return f"{self.caller}/{self.idempotency_key}"
+
+
 class StoredRecording(Stored, frozen=True, kw_only=True):
     """A recording, running or ended. Unix times. `failure`: what is wrong with it at the moment, in words."""
 
@@ -151,11 +189,13 @@ class StoredRecording(Stored, frozen=True, kw_only=True):
 KINDS: Final[dict[str, type[Stored]]] = {
     "room": StoredRoom,
     "participant": StoredParticipant,
+    "decision": StoredDecision,
     "ban": StoredBan,
     "revocation": StoredRevocation,
     "token_revocation": StoredTokenRevocation,
     "key": StoredKey,
     "webhook": StoredWebhook,
+    "answer": StoredAnswer,
     "recording": StoredRecording,
 }
 KIND_OF: Final = {type: kind for kind, type in KINDS.items()}

@@ -13,7 +13,7 @@ from signaling.auth import Grant
 from signaling.message_values import Grants, Participant, ParticipantState, Quality, Source, TrackDescription
 from signaling.messages import Speakers
 from signaling.moderation_messages import GrantChanges, RoomState, Waiting
-from signaling.records import StoredParticipant
+from signaling.records import StoredDecision, StoredParticipant
 from signaling.room_events import LoudestChanged
 from signaling.room_settings import RoomSettings
 
@@ -67,6 +67,11 @@ class Member:
             quality=self.quality,
             consent=self.consent,
         )
+
+    def recall(self, before: StoredParticipant) -> None:
+        """What was said of him before the restart."""
+        self.hand, self.on_stage = before.hand, before.on_stage
+        self.metadata, self.attributes = before.metadata, dict(before.attributes)
 
     def refer(self) -> events.ParticipantReference:
         return events.ParticipantReference(id=self.id, identity=self.identity, name=self.grant.name)
@@ -143,6 +148,25 @@ class Room:
         changes = self.changed_grants.get(grant.identity)
         grants = grant.grants if changes is None else apply_grant_changes(grant.grants, changes)
         return replace(grants, publish=True, sources=None) if on_stage else grants
+
+    def decision(self, identity: str) -> StoredDecision:
+        """What was decided of somebody here, to be kept."""
+        return StoredDecision(
+            room=self.id,
+            identity=identity,
+            held=tuple(sorted(self.held.get(identity, ()))),
+            grants=self.changed_grants.get(identity, GrantChanges()),
+            admitted=identity in self.admitted,
+        )
+
+    def recall(self, decision: StoredDecision) -> None:
+        identity = decision.identity
+        if decision.held:
+            self.held[identity] = frozenset(decision.held)
+        if decision.grants != GrantChanges():
+            self.changed_grants[identity] = decision.grants
+        if decision.admitted:
+            self.admitted[identity] = None
 
 
 def remember(memory: dict[str, V], identity: str, value: V, most: int) -> None:

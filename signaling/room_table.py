@@ -20,7 +20,7 @@ from signaling.limits import RoomLimits
 from signaling.message_values import Grants, LeaveReason, Participant, TrackDescription
 from signaling.messages import ParticipantJoined, ParticipantLeft, ViewersChanged
 from signaling.moderation_messages import Lobby, RoomChanged, Waiting
-from signaling.records import Drop, Put, Record, StoredParticipant, StoredRoom
+from signaling.records import Drop, Put, Record, StoredDecision, StoredParticipant, StoredRoom
 from signaling.room import Member, Room
 from signaling.room_events import Delivery, Evicted, Observed, Post, SingleEvent
 from signaling.room_settings import RoomChanges, RoomSettings, changed, default_settings
@@ -130,6 +130,7 @@ class RoomTable:
             del room.waiting[session], self._room_of[session]
         for member in list(room.members.values()):
             self._drop(room, member, "room_deleted", now)
+        self._give_up(room, "room_deleted", now)
         self._end_room(room, "deleted")
 
     def room(self, name: str) -> RoomView:
@@ -200,6 +201,8 @@ class RoomTable:
         self._closed.append(room.name)
         self._record(room, events.RoomEnded, reason=reason)
         self._records.append(Drop(StoredRoom, room.id))
+        for identity in {*room.held, *room.changed_grants, *room.admitted}:
+            self._records.append(Drop(StoredDecision, room.decision(identity).key))
 
     def _named(self, name: str) -> Room:
         room = self._rooms.get(name)
@@ -223,6 +226,14 @@ class RoomTable:
         self._records.append(Drop(StoredParticipant, member.id))
         self._look_if_empty(room, now)
         self._announce_presence(room, member, ParticipantLeft(identity=member.identity, reason=reason))
+
+    def _give_up(self, room: Room, reason: events.DepartureReason, now: float) -> None:
+        """Who was here before the restart is not coming back."""
+        for one in room.expected.values():
+            self._record(room, events.ParticipantLeft, participant=one.refer(), reason=reason)
+            self._records.append(Drop(StoredParticipant, one.id))
+        room.expected.clear()
+        self._look_if_empty(room, now)
 
     def _look_if_empty(self, room: Room, now: float) -> None:
         if not (room.members or room.waiting or room.expected) and room.empty_since is None:
@@ -258,8 +269,17 @@ class RoomTable:
             identity=member.identity,
             name=member.grant.name,
             tracks=tuple(member.tracks.values()),
+            hand=member.hand,
+            on_stage=member.on_stage,
+            metadata=member.metadata,
+            attributes=dict(member.attributes),
         )
         self._records.append(Put(kept))
+
+    def _keep_decision(self, room: Room, identity: str) -> None:
+        decision = room.decision(identity)
+        nothing = StoredDecision(room=room.id, identity=identity)
+        self._records.append(Put(decision) if decision != nothing else Drop(StoredDecision, decision.key))
 
     def _announce_presence(self, room: Room, member: Member, event: ParticipantJoined | ParticipantLeft) -> None:
         if member.is_told_of:

@@ -43,6 +43,7 @@ from signaling.records import (
     Put,
     Stored,
     StoredBan,
+    StoredDecision,
     StoredParticipant,
     StoredRecording,
     StoredRevocation,
@@ -71,12 +72,18 @@ class RoomDirectory(Moderation):
             elif isinstance(value, StoredBan):
                 self._bans.setdefault(value.room, {})[value.identity] = value
         for value in kept:
-            if isinstance(value, StoredParticipant):
+            if isinstance(value, StoredDecision):
+                if value.room in rooms:
+                    rooms[value.room].recall(value)
+                else:
+                    self._records.append(Drop(StoredDecision, value.key))  # forgotten before its room ended
+            elif isinstance(value, StoredParticipant):
                 room = rooms[value.room]
                 # Who comes back publishes anew.
                 for track in value.tracks:
-                    self._record(room, events.TrackUnpublished, participant=_reference(value), track=track)
+                    self._record(room, events.TrackUnpublished, participant=value.refer(), track=track)
                 room.expected[value.identity] = replace(value, tracks=())
+                room.hands = max(room.hands, value.hand)
                 room.was_entered = True
                 room.empty_since = None
                 self._records.append(Put(room.expected[value.identity]))
@@ -209,7 +216,7 @@ class RoomDirectory(Moderation):
     def on_timeout(self, now: float) -> None:
         for room in list(self._rooms.values()):
             if room.expected and room.expected_until <= now:
-                self._give_up(room, now)
+                self._give_up(room, "server_restart", now)
             ends_at = self._ends_at(room)
             if ends_at is not None and ends_at <= now:
                 self._end_room(room, "empty")
@@ -225,15 +232,3 @@ class RoomDirectory(Moderation):
             return None
         patience = settings.departure_timeout_s if room.was_entered else settings.empty_timeout_s
         return None if patience is None else since + patience
-
-    def _give_up(self, room: Room, now: float) -> None:
-        """Who was here before the restart is not coming back."""
-        for one in room.expected.values():
-            self._record(room, events.ParticipantLeft, participant=_reference(one), reason="server_restart")
-            self._records.append(Drop(StoredParticipant, one.id))
-        room.expected.clear()
-        self._look_if_empty(room, now)
-
-
-def _reference(participant: StoredParticipant) -> events.ParticipantReference:
-    return events.ParticipantReference(id=participant.id, identity=participant.identity, name=participant.name)

@@ -19,6 +19,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from signaling.api.api import Api
+from signaling.api.idempotency import Idempotency
 from signaling.config import ServerConfig
 from signaling.development import DevelopmentTokens
 from signaling.draining import Draining
@@ -79,7 +80,8 @@ class Server:
         self.keyring = open_keyring(config)
         self._jwks = JwksDocuments(config.jwks, self.keyring)
         kept = KeptRecordings()
-        books = self.keyring, kept
+        self._idempotency = Idempotency()
+        books = self.keyring, kept, self._idempotency
         self.switchboard = Switchboard(
             self.keyring, config.rooms, config.session_limits, config.ice_servers, self.store, outbox, books
         )
@@ -105,6 +107,7 @@ class Server:
             self.store,
             self.keyring,
             self.webhooks,
+            self._idempotency,
             self.recordings,
         )
 

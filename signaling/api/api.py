@@ -12,6 +12,7 @@ from signaling.api.bans import Bans
 from signaling.api.dispatch import Dispatch
 from signaling.api.events import Events
 from signaling.api.exchanges import exchanges
+from signaling.api.idempotency import Idempotency
 from signaling.api.keys import Keys
 from signaling.api.messages import Messages
 from signaling.api.nodes import Nodes
@@ -47,6 +48,7 @@ class Api:
         store: Store,
         keys: Keyring,
         webhooks: Dispatcher,
+        idempotency: Idempotency,
         recordings: Recordings,
     ) -> None:
         observer = Observer(switchboard, workers)
@@ -68,6 +70,8 @@ class Api:
         self._dispatch = Dispatch(
             self.operations,
             Doorkeeper(keys, switchboard.directory.check_welcome),
+            idempotency,
+            observer,
             recordings.room_of,
             dev=config.dev,
         )

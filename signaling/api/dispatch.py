@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
@@ -23,6 +24,7 @@ from msgspec import Struct
 from signaling.api.access import NOBODY, Caller, Doorkeeper
 from signaling.api.bodies import decode, read_body
 from signaling.api.idempotency import Idempotency, Kept, Ticket
+from signaling.api.observing import Observer
 from signaling.api.operations import Answer, Asked, Operation
 from signaling.api.parameters import IDEMPOTENCY_KEY_PATTERN, check_path
 from signaling.api.problems import Problem, status_of
@@ -54,6 +56,8 @@ class Dispatch:
         self,
         operations: Sequence[Operation],
         doorkeeper: Doorkeeper,
+        idempotency: Idempotency,
+        observer: Observer,
         room_of: Callable[[str], str | None],
         *,
         dev: bool,
@@ -63,7 +67,8 @@ class Dispatch:
         self._doorkeeper = doorkeeper
         self._room_of = room_of
         self._rates = Rates()
-        self._idempotency = Idempotency()
+        self._idempotency = idempotency
+        self._observer = observer
         self._loop = asyncio.get_running_loop()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -125,7 +130,7 @@ class Dispatch:
         about = f"{asked.request.method} {asked.request.raw_path}\n".encode()
         fingerprint = blake2b(about + content, digest_size=16).digest()
         while True:
-            found = self._idempotency.ask(asked.caller.id, key, fingerprint, self._loop.time())
+            found = self._idempotency.ask(asked.caller.id, key, fingerprint, time.time())
             if isinstance(found, Kept):
                 return Kept(found.status, found.headers | {"Idempotency-Replayed": "true"}, found.body)
             ticket, first = found
@@ -141,8 +146,20 @@ class Dispatch:
         except BaseException:
             self._idempotency.abandon(ticket)
             raise
-        self._idempotency.settle(ticket, kept, self._loop.time())
+        await self._keep(operation, ticket, kept)
         return kept
+
+    async def _keep(self, operation: Operation, ticket: Ticket, kept: Kept) -> None:
+        """Before the caller hears of it. Who kills the server just here, with the effect kept and the answer not, is
+        the one whom repeating does not help."""
+
+        def settle(*_: object) -> None:
+            self._idempotency.settle(ticket, kept, time.time(), store=not operation.is_secret)
+
+        try:
+            await self._observer.perform(settle)
+        except Refused:  # the store does not write at the moment; it will
+            settle()
 
 
 def _settle(answered: asyncio.Future[Kept | None], kept: Kept | None) -> None:

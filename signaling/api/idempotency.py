@@ -4,17 +4,19 @@
                  ├─ being carried out ─► Ticket to wait for
                  └─ answered ─────────► the Kept answer
 
-A key is one caller's. Answers are kept for a day, or until there is no more room for them. Sans-IO.
+A key is one caller's. Answers are kept for a day, also over a restart, or until there is no more room for them.
+Sans-IO, with `now` in Unix time.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from signaling.errors import Refused
+from signaling.records import Drop, Put, Record, Stored, StoredAnswer
 
 # As long as others keep them: who repeats a request does so within minutes, a job queue perhaps the next day.
 KEEP_S: Final = 24 * 3600.0
@@ -46,6 +48,7 @@ class _Entry:
     fingerprint: bytes
     answer: Kept
     until: float
+    is_stored: bool
 
 
 class Idempotency:
@@ -55,6 +58,16 @@ class Idempotency:
         self._octets = 0
         self._under_way: dict[tuple[str, str], Ticket] = {}
         self._kept: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._records: deque[Record] = deque()
+
+    def restore(self, kept: Iterable[Stored]) -> None:
+        answers = [value for value in kept if isinstance(value, StoredAnswer)]
+        for one in sorted(answers, key=lambda answer: answer.until):
+            entry = _Entry(one.fingerprint, Kept(one.status, one.headers, one.body), one.until, is_stored=True)
+            self._add((one.caller, one.idempotency_key), entry)
+
+    def poll_record(self) -> Record | None:
+        return self._records.popleft() if self._records else None
 
     def ask(self, caller: str, key: str, fingerprint: bytes, now: float) -> tuple[Ticket, bool] | Kept:
         """A Ticket and whether the request is to be carried out for it; or what it was answered before. `fingerprint`
@@ -71,13 +84,12 @@ class Idempotency:
         ticket = self._under_way[scope] = Ticket(scope, fingerprint)
         return ticket, True
 
-    def settle(self, ticket: Ticket, answer: Kept, now: float) -> None:
-        """It was carried out."""
+    def settle(self, ticket: Ticket, answer: Kept, now: float, *, store: bool = True) -> None:
+        """It was carried out. `store`: the answer may be written down; one with a secret in it is kept in memory."""
         del self._under_way[ticket.scope]
-        self._kept[ticket.scope] = _Entry(ticket.fingerprint, answer, now + KEEP_S)
-        self._octets += len(answer.body)
-        while len(self._kept) > self._max_kept or self._octets > self._max_kept_bytes:
-            self._drop_oldest()
+        self._add(ticket.scope, _Entry(ticket.fingerprint, answer, now + KEEP_S, is_stored=store))
+        if store:
+            self._records.append(Put(_stored(ticket.scope, self._kept[ticket.scope])))
         for tell in ticket.waiting:
             tell(answer)
 
@@ -87,10 +99,31 @@ class Idempotency:
         for tell in ticket.waiting:
             tell(None)
 
+    def _add(self, scope: tuple[str, str], entry: _Entry) -> None:
+        self._kept[scope] = entry
+        self._octets += len(entry.answer.body)
+        while len(self._kept) > self._max_kept or self._octets > self._max_kept_bytes:
+            self._drop_oldest()
+
     def _expire(self, now: float) -> None:
         while self._kept and next(iter(self._kept.values())).until <= now:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        _, entry = self._kept.popitem(last=False)
+        scope, entry = self._kept.popitem(last=False)
         self._octets -= len(entry.answer.body)
+        if entry.is_stored:
+            self._records.append(Drop(StoredAnswer, _stored(scope, entry).key))
+
+
+def _stored(scope: tuple[str, str], entry: _Entry) -> StoredAnswer:
+    caller, key = scope
+    return StoredAnswer(
+        caller=caller,
+        idempotency_key=key,
+        fingerprint=entry.fingerprint,
+        status=entry.answer.status,
+        headers=entry.answer.headers,
+        body=entry.answer.body,
+        until=entry.until,
+    )

@@ -43,6 +43,7 @@ class Keys:
                 body=KeyWish,
                 answer=KeySecret,
                 status=201,
+                is_secret=True,
                 problems=("out_of_range", "limit", "unavailable"),
                 example=Example(body={"name": "shop"}, answer={"name": "shop"}),
             ),

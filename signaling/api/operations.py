@@ -85,6 +85,7 @@ class Operation:
     versioned: bool = False  # answers with an ETag
     problems: tuple[str, ...] = ()
     example: Example = Example()
+    is_secret: bool = False  # the answer has a secret in it, which is not written down
     stream: Stream | None = None  # instead of `run`: writes the response itself
     takes: str = ""  # media types of bodies that are no JSON
     gives: str = ""

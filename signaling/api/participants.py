@@ -17,7 +17,6 @@ from signaling.api.observing import Observer
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.paging import PageQuery, page
 from signaling.api.versions import expected_version
-from signaling.errors import Refused
 from signaling.room_table import ParticipantView
 from signaling.rooms import RoomDirectory
 
@@ -145,10 +144,7 @@ class Participants:
         version = expected_version(asked.if_match)
 
         def change_all(directory: RoomDirectory, now: float) -> ParticipantView:
-            before = directory.participant(room, identity)
-            if version not in (None, before.version):
-                raise Refused("version_mismatch", f"{identity} is at version {before.version}")
-            _apply(directory, room, identity, change)
+            _apply(directory, room, identity, change, version)
             return directory.participant(room, identity)
 
         return _answer(await self._observer.perform(change_all))
@@ -189,8 +185,11 @@ class Participants:
         return Answer()
 
 
-def _apply(directory: RoomDirectory, room: str, identity: str, change: ParticipantChange) -> None:
-    """What may be refused comes first."""
+def _apply(directory: RoomDirectory, room: str, identity: str, change: ParticipantChange, version: int | None) -> None:
+    """All of it or, refused, nothing: what may be refused is only that."""
+    metadata = "" if change.metadata is UNSET else change.metadata
+    attributes = {} if change.attributes is UNSET else change.attributes
+    directory.check_description(room, identity, metadata, attributes, version)
     if change.metadata is not UNSET:
         directory.set_metadata(room, identity, change.metadata)
     if change.attributes is not UNSET:

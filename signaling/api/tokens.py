@@ -42,6 +42,7 @@ class Tokens:
                 body=TokenWish,
                 answer=Token,
                 status=201,
+                is_secret=True,
                 example=Example(
                     body={"identity": "ada", "name": "Ada Lovelace", "valid_for_s": 3600},
                     answer={"identity": "ada", "room": "standup", "expires_in_s": 3600},

@@ -27,8 +27,8 @@ LISTEN = """
 """
 
 
-async def join_listening(browser: Browser, url: str, room: str, name: str) -> Participant:
-    participant = await join(browser, url, room, name)
+async def join_listening(browser: Browser, url: str, room: str, name: str, messages: bool | str = True) -> Participant:
+    participant = await join(browser, url, room, name, messages=messages)
     await participant.page.evaluate(LISTEN)
     return participant
 
@@ -51,6 +51,26 @@ async def heard(page: Page, count: int) -> list[dict[str, Any]]:
     await eventually(enough, f"{count} messages")
     rows: list[dict[str, Any]] = await page.evaluate("() => window.heard")
     return rows
+
+
+async def test_a_page_without_data_channels_has_its_messages_over_the_websocket(
+    server: RunningServer, browser: Browser
+) -> None:
+    ada = await join_listening(browser, server.url, "fallback", "Ada", messages="websocket")
+    bob = await join_listening(browser, server.url, "fallback", "Bob")
+    await send(ada.page, "Hello, wörld\n👋", topic="chat")
+    await send(ada.page, [1, 2, 3, 255], topic="t", to=[bob.identity], reliable=False)
+    await send(ada.page, "nobody", topic="x", to=["nobody"])
+    rows = sorted(await heard(bob.page, 2), key=lambda row: str(row["topic"]))
+    assert [(row["payload"], row["reliable"], row["direct"]) for row in rows] == [
+        ("Hello, wörld\n👋", True, False),
+        ([1, 2, 3, 255, 4], False, True),
+    ]
+    await send(bob.page, "back", topic="chat")
+    refused, back = await heard(ada.page, 2)
+    assert (refused["code"], refused["topic"]) == ("unknown_participant", "x")
+    assert (back["identity"], back["name"], back["payload"]) == (bob.identity, "Bob", "back")
+    assert await ada.page.evaluate("() => window.call.connectionState") == "connected"
 
 
 async def test_pages_that_publish_nothing_exchange_messages(server: RunningServer, browser: Browser) -> None:

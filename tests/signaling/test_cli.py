@@ -88,9 +88,20 @@ def test_a_token_for_a_server_elsewhere(capsys: pytest.CaptureFixture[str]) -> N
     assert grant.identity.startswith("guest-")
 
 
+def test_a_token_for_some_sources_that_can_be_revoked_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["token", "--dev", "--room", "demo", "--sources", "microphone, screen"]
+    assert main([*arguments, "--id", "invitation-7"]) == 0 and main(arguments) == 0 and main(arguments) == 0
+    tokens = capsys.readouterr().out.split()[1::2]
+    grants = [verify(token, dict([DEVELOPMENT_KEY]), "demo", time.time()) for token in tokens]
+    assert grants[0].token_id == "invitation-7" and len({grant.token_id for grant in grants}) == 3
+    assert grants[0].grants.sources == ("microphone", "screen") and not grants[0].grants.may_publish("camera")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--room", "demo", "--dev", "--sources", "camera,piano"], "'piano' is not one of camera"),
+        (["--room", "demo", "--dev", "--id", "x" * 999], "--id: at most"),
         (["--room", "demo"], "no key to sign with"),
         (["--room", "demo", "--dev", "--keys", KEY, "--key-id", "other"], "no key 'other'"),
         (["--room", "demo", "--dev", "--grants", "fly"], "'fly' is not one of create"),

@@ -11,7 +11,9 @@ from signaling import events
 from signaling.errors import Refused
 from signaling.limits import RoomLimits
 from signaling.messages import TrackMuted, TrackPublished, TrackUnpublished
+from signaling.moderation_messages import GrantChanges
 from signaling.records import KIND_OF, Drop, Put, Record, Stored
+from signaling.room_settings import RoomChanges
 from signaling.rooms import RoomDirectory
 from tests.signaling.conversations import track
 from tests.signaling.test_rooms import grant
@@ -265,3 +267,48 @@ class Restarts(RuleBasedStateMachine):
 
 
 TestRestarts = Restarts.TestCase
+
+
+def restarted(shelf: Shelf, now: float = 100.0) -> RoomDirectory:
+    directory = RoomDirectory(RoomLimits())
+    directory.restore(list(shelf.values.values()), now)
+    shelf.keep(recorded(directory))
+    return directory
+
+
+def test_what_was_decided_and_said_of_people_is_still_so_after_a_restart() -> None:
+    directory, shelf = RoomDirectory(RoomLimits()), Shelf()
+    directory.create_room("demo", RoomChanges(lobby=True), 0.0)
+    directory.enter(1, grant("ada"), 0.0)
+    directory.admit("demo", "ada", 0.0)
+    directory.change(1, TrackPublished(identity="ada", track=track("TR_1", "microphone")))
+    directory.mute_track("demo", "ada", "TR_1")
+    directory.set_grants("demo", "ada", GrantChanges(message=False))
+    directory.set_metadata("demo", "ada", "m")
+    directory.set_attributes("demo", "ada", {"role": "guest"})
+    directory.set_stage("demo", "ada", True)
+    directory.set_hand("demo", "ada", True)
+    shelf.keep(recorded(directory))
+
+    again = restarted(shelf)
+    entered = again.enter(1, grant("ada"), 101.0)
+    assert entered is not None, "who was admitted does not wait again"
+    assert entered.held == {"microphone"} and not entered.grants.message
+    you = entered.you
+    assert (you.metadata, you.attributes, you.on_stage, you.hand) == ("m", {"role": "guest"}, True, 1)
+    again.enter(2, grant("bob"), 101.0)
+    again.admit("demo", "bob", 101.0)
+    again.set_hand("demo", "bob", True)
+    assert again.participant("demo", "bob").participant.hand == 2
+
+    again.ask_to_unmute("demo", "ada", "microphone")
+    shelf.keep(recorded(again))
+    third = restarted(shelf)
+    entered = third.enter(1, grant("ada"), 101.0)
+    assert entered is not None and entered.held == frozenset()
+    third.delete_room("demo", 102.0)
+    records = recorded(third)
+    told = [(kind, *rest) for kind, _, *rest in what_happened(records)]
+    assert ("left", "bob", "room_deleted") in told, "also who was away"
+    shelf.keep(records)
+    assert not shelf.values, "and nothing is left of a room that has ended"

@@ -6,6 +6,7 @@ import pytest
 
 from signaling.api.idempotency import KEEP_S, Idempotency, Kept, Ticket
 from signaling.errors import Refused
+from signaling.records import Drop, Put, Stored
 
 ANSWER = Kept(201, {"ETag": '"1"'}, b"{}")
 
@@ -74,3 +75,30 @@ def test_the_oldest_go_when_there_are_too_many_or_they_are_too_large() -> None:
     assert table.ask("ada", "b", b"f", 0.0) is ANSWER
     table.settle(begin(table, "large"), Kept(200, {}, b"x" * 95), 0.0)
     begin(table, "b")
+
+
+def stored(table: Idempotency, before: dict[str, Stored] | None = None) -> dict[str, Stored]:
+    """What a store has by then."""
+    values = dict(before or {})
+    while (record := table.poll_record()) is not None:
+        if isinstance(record, Put):
+            values[record.value.key] = record.value
+        else:
+            assert isinstance(record, Drop)
+            del values[record.key]
+    return values
+
+
+def test_answers_outlive_a_restart_but_for_secrets() -> None:
+    table = Idempotency()
+    table.settle(begin(table), ANSWER, 0.0)
+    table.settle(begin(table, "secret"), ANSWER, 0.0, store=False)
+    values = stored(table)
+    again = Idempotency()
+    again.restore(values.values())
+    assert again.ask("ada", "k", b"f", KEEP_S - 1) == ANSWER
+    with pytest.raises(Refused, match="idempotency_mismatch"):
+        again.ask("ada", "k", b"other", KEEP_S - 1)
+    begin(again, "secret")
+    begin(again, "k", now=KEEP_S)
+    assert stored(again, values) == {}, "what is over is not kept either"

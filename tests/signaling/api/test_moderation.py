@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from signaling.api.models import BanWish, ParticipantChange, RoomChange, RoomWish
 from signaling.client.api import ApiError, ServerApi
 from signaling.messages import Join
 from signaling.moderation_messages import GrantChanges, InLobby
 from signaling.server import Server
-from tests.signaling.api.calling import KEY, declined, present
+from tests.signaling.api.calling import KEY, backend, declined, present
 from tests.signaling.servers import connected, serving, token
 
 
@@ -118,6 +119,17 @@ async def test_what_a_participant_may_do_changes_while_he_is_here() -> None:
         ).attributes == {}
 
 
+async def test_a_change_that_is_declined_has_changed_nothing() -> None:
+    async with serving() as server, asking(server) as api, present(server, "ada"):
+        before = await api.get_participant("demo", "ada")
+        too_much: dict[str, str | None] = {str(number): "x" * 1000 for number in range(9)}
+        grants = GrantChanges(publish=False)
+        change = ParticipantChange(metadata="m", attributes=too_much, hand_raised=True, grants=grants)
+        with declined("out_of_range"):
+            await api.change_participant("demo", "ada", change)
+        assert await api.get_participant("demo", "ada") == before
+
+
 async def test_somebody_is_moved_to_another_room() -> None:
     async with serving() as server, asking(server) as api, present(server, "ada") as (ada,):
         await api.move_participant("demo", "ada", "other")
@@ -151,3 +163,14 @@ async def test_a_moderators_token_moderates_its_room_and_moves_nobody() -> None:
             await api.remove_participant("other", "bob")
         with declined("not_granted"):
             await api.move_participant("demo", "ada", "other")
+
+
+async def test_a_request_that_is_repeated_after_a_restart_has_no_second_effect(tmp_path: Path) -> None:
+    wish, key = {"url": "https://app.example.org/hooks"}, {"Idempotency-Key": "once"}
+    async with serving(store=tmp_path / "sfu.sqlite") as server, backend(server) as ask:
+        first = await ask.ask("POST", "/webhooks", wish, **key)
+    async with serving(store=tmp_path / "sfu.sqlite") as server, backend(server) as ask:
+        again = await ask.ask("POST", "/webhooks", wish, **key)
+        assert (again.status, again.body, again.headers["Idempotency-Replayed"]) == (201, first.body, "true")
+        assert len((await ask.ask("GET", "/webhooks")).body["items"]) == 1
+        assert (await ask.ask("POST", "/webhooks", {"url": "https://else.example.org"}, **key)).status == 409
