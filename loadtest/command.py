@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from loadtest import chart, plans
+from loadtest.beside import beside, verdicts
 from loadtest.bots import Entry
 from loadtest.floor import NoFloor, measure_floor
 from loadtest.machine import read_machine
@@ -55,6 +56,7 @@ SCENARIOS: Final = {
     "meeting": "everybody publishes and receives nine others",
     "audio": "everybody speaks and hears everybody",
     "churn": "a meeting that people leave and join all the time",
+    "beside": "one-to-many, alone and beside what an app backend and people who join ask of the server",
     "max": "one-to-many, at ever higher rates of video, until 1 %% is lost",
 }
 EPILOG: Final = """\
@@ -63,6 +65,7 @@ examples:
   sfu loadtest one-to-many --subscribers 10,50,100,300 --png load.png
   sfu loadtest meeting --participants 10 --layers 3 --json result.json
   sfu loadtest max --subscribers 50
+  sfu loadtest beside --subscribers 10                          1 000 room reads/s, then 200 joins/s
 
 How to read a result: loadtest/README.md.
 """
@@ -99,7 +102,10 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _add_people(parser: argparse.ArgumentParser, scenario: str) -> None:
-    if scenario in ("one-to-many", "max"):
+    if scenario == "beside":
+        parser.add_argument("--reads", type=_rate, default=1000.0, metavar="R", help="of a room per second, by REST")
+        parser.add_argument("--joins", type=_rate, default=200.0, metavar="R", help="per second, by signaling alone")
+    if scenario in ("one-to-many", "beside", "max"):
         parser.add_argument(
             "--subscribers", type=_counts, default=[50], metavar="N", help="or several: 10,50,100 (default 50)"
         )
@@ -170,10 +176,14 @@ def _run(parsed: argparse.Namespace) -> int:
     bar.clear()
     apart = "" if cores is None else f", server on core {cores[0]}, generator on {cores[1]}"
     print(f"{machine}{apart}\n{points[-1].plane} plane, {points[-1].srtp_profile}\n\n{table(points)}")
+    told = verdicts(points) if parsed.scenario == "beside" else []
+    print("".join(f"\n{text}{'' if is_well else '  missed'}" for text, is_well in told))
     if parsed.json:
         parsed.json.write_text(json.dumps(to_json(points, machine, parsed.scenario), indent=1) + "\n")
     if parsed.png:
         chart.draw(points, f"{points[-1].name}: {points[-1].plane} plane, {points[-1].srtp_profile}", parsed.png)
+    if not all(is_well for _, is_well in told):
+        return 3
     return 3 if any(one.loss >= MOST_LOSS for one in points) and parsed.scenario != "max" else 0
 
 
@@ -193,11 +203,13 @@ async def _measure_all(parsed: argparse.Namespace, cores: tuple[int, int] | None
                 async with on_stage(plan, course, entry, traffic, server, bar.show) as stage:
                     if parsed.scenario == "max":
                         points += await highest(stage, bar.say)
+                    elif parsed.scenario == "beside":
+                        points += await beside(stage, parsed.reads, parsed.joins)
                     else:
                         points += await steady(stage)
             finally:
                 await traffic.close()
-        if cores is not None and not parsed.url and course.expects_all and parsed.scenario != "max":
+        if cores is not None and not parsed.url and course.expects_all and parsed.scenario not in ("beside", "max"):
             bar.show("measuring the kernel alone", 0, 1)
             floor_us, _ = await measure_floor(plan, course.rates, cores)
             points[-1] = replace(points[-1], kernel_floor_us_per_packet=floor_us)
@@ -228,7 +240,7 @@ def _entry(parsed: argparse.Namespace, server: RunningServer | None) -> Entry:
 
 def _plans(parsed: argparse.Namespace) -> list[Plan]:
     match parsed.scenario:
-        case "one-to-many" | "max":
+        case "one-to-many" | "beside" | "max":
             return [plans.one_to_many(count, parsed.rooms) for count in parsed.subscribers]
         case "meeting":
             return [plans.meeting(count, parsed.rooms) for count in parsed.participants]
@@ -277,6 +289,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
+
+
+def _rate(text: str) -> float:
+    return 0.0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> float:

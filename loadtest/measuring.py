@@ -59,6 +59,7 @@ class Stage:
     bots: list[Bot] = field(default_factory=list)
     exits: dict[Bot, contextlib.AsyncExitStack] = field(default_factory=dict)
     strangers: Strangers | None = None
+    besides: tuple[int, ...] = ()  # processes of ours that load the server, too
 
     async def measure(self, name: str, duration_s: float, factor: float = 1.0, repeats: int = REPEATS) -> Point:
         """`factor`: times what rate the video is sent. The quietest of at most `repeats` windows."""
@@ -104,13 +105,13 @@ class Stage:
 
     async def _window(self, name: str, duration_s: float, factor: float) -> Window:
         process = self.server.process if self.server else None
-        errors, before = receive_buffer_errors(), read_usage(process)
+        errors, before = receive_buffer_errors(), read_usage(process, self.besides)
         showing = asyncio.create_task(self._show(f"measuring {name}", duration_s))
         counts = await self.traffic.run(duration_s)
         showing.cancel()
         for bot in self.bots:
             bot.check()
-        usage, errors = read_usage(process).since(before), receive_buffer_errors() - errors
+        usage, errors = read_usage(process, self.besides).since(before), receive_buffer_errors() - errors
         rates = replace(self.course.rates, video_packets_per_s=factor * self.course.rates.video_packets_per_s)
         return Window(
             name=name,

@@ -64,6 +64,7 @@ class Point:
     generator: dict[str, float | None]
     kernel_floor_us_per_packet: float | None = None  # for sending the same alone (floor.py), if that was measured
     strangers_pps: float = 0.0  # datagrams from unknown addresses that came besides
+    beside: dict[str, Any] | None = None  # requests of an app backend: how many were served, and how fast
 
     @property
     def above_kernel_us_per_packet(self) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,15 +45,15 @@ class Usage:
         return max(0.0, self.machine_s - self.server_s - self.own_s) / self.at_s
 
 
-def read_usage(server: int | None) -> Usage:
-    """`server`: the process above all others of it; `None` when it is not ours to look at. A process that has ended is
-    not counted; servers end none while measured."""
+def read_usage(server: int | None, ours: Sequence[int] = ()) -> Usage:
+    """`server`: the process above all others of it; `None` when it is not ours to look at. `ours`: others of the test.
+    A process that has ended is not counted; servers end none while measured."""
     processes = [] if server is None else list(tree(server))
     return Usage(
         at_s=time.monotonic(),
         server_s=sum(cpu_s(process) for process in processes),
         plane_s=sum(thread_cpu_s(process, PLANE_THREAD) for process in processes),
-        own_s=time.process_time(),
+        own_s=time.process_time() + sum(map(cpu_s, ours)),
         machine_s=machine_busy_s(),
         rss_kb=round(sum(_resident_pages(process) for process in processes) * PAGE_KB),
     )
