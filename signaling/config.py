@@ -28,6 +28,7 @@ from signaling.limits import (
 )
 from signaling.messages import IceServer
 from signaling.options import CONFIG_VARIABLE, DEFAULT_UDP_PORT, OPTIONS, PLANE_VARIABLE
+from signaling.recordings.retention import Retention
 from signaling.turn import IceServers
 from signaling.webhooks.guard import Network
 
@@ -78,6 +79,8 @@ class ServerConfig:
     return_timeout: float = _DEFAULT_ROOMS.return_within_s
     store: Path | None = None  # None: in memory
     recordings: Path | None = None  # None: nothing is recorded
+    recordings_max_age: float | None = None  # None: they stay until they are deleted
+    recordings_max_bytes: int | None = None
     webhook: tuple[str, ...] = ()
     webhook_secret: str = field(default="", repr=False)
     webhook_allow: tuple[Network, ...] = ()  # besides public addresses
@@ -114,6 +117,10 @@ class ServerConfig:
     @property
     def ice_servers(self) -> IceServers:
         return IceServers(self.ice_server, self.turn_server, self.turn_secret, self.turn_valid_for)
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.recordings_max_age, self.recordings_max_bytes)
 
     @property
     def rooms(self) -> RoomLimits:

@@ -207,6 +207,7 @@ class Entering(RoomTable):
             self._record(room, events.ParticipantJoined, participant=member.refer())
         self._announce_presence(room, member, ParticipantJoined(participant=member.describe()))
         self._tell_state(room, member)
+        self._look_if_to_record(room)
         return self.describe(session)
 
     def describe(self, session: int) -> Entered:
@@ -252,6 +253,7 @@ class Entering(RoomTable):
 
     def _settings_changed(self, room: Room, before: RoomSettings, now: float) -> None:
         """Without a lobby nobody waits: whoever has a seat comes in."""
+        self._look_if_to_record(room)
         if not before.lobby or room.settings.lobby:
             return
         for session, grant in list(room.waiting.items()):

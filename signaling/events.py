@@ -141,8 +141,18 @@ class RecordingFailed(_RecordingEvent, frozen=True, kw_only=True, tag="recording
     pass
 
 
+class RecordingDeleted(_RecordingEvent, frozen=True, kw_only=True, tag="recording.deleted"):
+    """With its files. `reason`: `deleted` by somebody, or `retention_age`, `retention_size`."""
+
+
 RecordingEvent = (
-    RecordingStarted | RecordingPaused | RecordingResumed | RecordingStopped | RecordingReady | RecordingFailed
+    RecordingStarted
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingStopped
+    | RecordingReady
+    | RecordingFailed
+    | RecordingDeleted
 )
 
 AnyEvent = (
@@ -162,6 +172,7 @@ AnyEvent = (
     | RecordingStopped
     | RecordingReady
     | RecordingFailed
+    | RecordingDeleted
 )
 # As they stand in `type`.
 TYPES: Final = frozenset(str(one.__struct_config__.tag) for one in get_args(AnyEvent))

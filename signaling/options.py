@@ -169,6 +169,20 @@ OPTIONS: Final = (
         "FILE|memory",
     ),
     Option("recordings", "Store", values.recordings, "for recordings (default: `recordings` beside the store)", "DIR"),
+    Option(
+        "recordings_max_age",
+        "Store",
+        values.duration,
+        "delete recordings so long after their end: 30d (default: never)",
+        "TIME",
+    ),
+    Option(
+        "recordings_max_bytes",
+        "Store",
+        values.size,
+        "delete the oldest recordings beyond so much disk: 500G (default: never)",
+        "SIZE",
+    ),
     Option("log_format", "Logs", values.one_of("text", "json"), "lines for people, or for programs", "text|json"),
     Option(
         "return_timeout",

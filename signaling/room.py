@@ -88,6 +88,7 @@ class Room:
     members: dict[int, Member] = field(default_factory=dict)  # by session, in order of arrival
     onlookers: dict[int, None] = field(default_factory=dict)  # sessions that are told everything and are not here
     recordings: set[str] = field(default_factory=set)  # that run
+    was_auto_recorded: bool = False  # since somebody came: who stops that recording means it
     waiting: dict[int, Grant] = field(default_factory=dict)  # by session: the lobby, the longest first
     expected: dict[str, StoredParticipant] = field(default_factory=dict)  # by identity; were here before a restart
     expected_until: float = 0.0

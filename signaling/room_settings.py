@@ -10,13 +10,15 @@ from msgspec.structs import asdict, replace
 
 from signaling.errors import Refused
 from signaling.limits import Duplicates, RoomLimits
+from signaling.recordings.options import RecordingOptions
 
 
 class RoomSettings(Struct, frozen=True, kw_only=True):
     """`empty_timeout_s`: how long a new room waits for the first one; None: for ever, and between its calls, too.
     `departure_timeout_s`: how long it stays after the last one left. `locked`: nobody new comes in but who administers.
     `lobby`: who does not administer waits to be admitted. `history_messages`: so many of the last messages to all are
-    kept for who comes later. `recording_consent`: of a recording, only who has consented is taken."""
+    kept for who comes later. `recording_consent`: of a recording, only who has consented is taken.
+    `auto_record`: it is recorded so, from when the first one comes."""
 
     max_participants: int
     empty_timeout_s: float | None
@@ -29,6 +31,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     metadata: str = ""
     webhook_url: str = ""
     recording_consent: bool = False
+    auto_record: RecordingOptions | None = None
 
 
 class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +48,7 @@ class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     metadata: str | UnsetType = UNSET
     webhook_url: str | UnsetType = UNSET
     recording_consent: bool | UnsetType = UNSET
+    auto_record: RecordingOptions | UnsetType | None = UNSET
 
 
 def default_settings(limits: RoomLimits) -> RoomSettings:
@@ -71,6 +75,11 @@ def changed(settings: RoomSettings, changes: RoomChanges, limits: RoomLimits) ->
         raise Refused("out_of_range", f"metadata: at most {limits.metadata_bytes} bytes")
     if result.webhook_url:
         _check_url(result.webhook_url)
+    if result.auto_record is not None:
+        if result.end_to_end_encrypted:
+            raise Refused("out_of_range", "auto_record: an end-to-end encrypted room cannot be recorded")
+        if contradiction := result.auto_record.contradiction():
+            raise Refused("out_of_range", f"auto_record: {contradiction}")
     if result.end_to_end_encrypted and result.history_messages:
         raise Refused("out_of_range", "history_messages: an end-to-end encrypted room keeps none")
     return result

@@ -20,6 +20,7 @@ from signaling.limits import RoomLimits
 from signaling.message_values import Grants, LeaveReason, Participant, TrackDescription
 from signaling.messages import ParticipantJoined, ParticipantLeft, ViewersChanged
 from signaling.moderation_messages import Lobby, RoomChanged, Waiting
+from signaling.recordings.options import RecordingOptions
 from signaling.records import Drop, Put, Record, StoredDecision, StoredParticipant, StoredRoom
 from signaling.room import Member, Room
 from signaling.room_events import Delivery, Evicted, Observed, Post, SingleEvent
@@ -69,6 +70,7 @@ class RoomTable:
         self._deliveries: deque[Delivery] = deque()
         self._records: deque[Record] = deque()
         self._posts: deque[Post] = deque()
+        self._to_record: deque[tuple[str, RecordingOptions]] = deque()
         self._closed: deque[str] = deque()  # names of rooms that are no more
         self.draining = ""  # why no new rooms are taken; empty: they are
 
@@ -90,6 +92,10 @@ class RoomTable:
     def poll_post(self) -> Post | None:
         """A message for the Worker that has the room."""
         return self._posts.popleft() if self._posts else None
+
+    def poll_to_record(self) -> tuple[str, RecordingOptions] | None:
+        """The name of a room that is to be recorded now, and how."""
+        return self._to_record.popleft() if self._to_record else None
 
     def poll_closed(self) -> str | None:
         """The name of a room that is no more."""
@@ -238,6 +244,12 @@ class RoomTable:
     def _look_if_empty(self, room: Room, now: float) -> None:
         if not (room.members or room.waiting or room.expected) and room.empty_since is None:
             room.empty_since = now
+            room.was_auto_recorded = False
+
+    def _look_if_to_record(self, room: Room) -> None:
+        if room.settings.auto_record is not None and room.members and not room.was_auto_recorded:
+            room.was_auto_recorded = True
+            self._to_record.append((room.name, room.settings.auto_record))
 
     def _view(self, room: Room) -> RoomView:
         return RoomView(room.id, room.name, room.version, room.settings, len(room.members), room.who_waits())

@@ -178,6 +178,24 @@ class RoomDirectory(Moderation):
     def change_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> None:
         """Begun, too. Everybody in the room is told whether one runs; the room may be no more."""
         self._records.append(Put(recording))
+        room = self._record_recording(event, recording)
+        if room is None:
+            return
+        before = bool(room.recordings)
+        if recording.state in ("recording", "paused"):
+            room.recordings.add(recording.id)
+        else:
+            room.recordings.discard(recording.id)
+        if before != bool(room.recordings):
+            self._announce(room, None, RoomChanged(room=room.state()))
+
+    def drop_recording(self, recording: StoredRecording) -> None:
+        """`reason`: why it is deleted."""
+        self._records.append(Drop(StoredRecording, recording.id))
+        self._record_recording(events.RecordingDeleted, recording)
+
+    def _record_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> Room | None:
+        """Returns the room, if it is still."""
         reference = events.RecordingReference(
             id=recording.id,
             state=recording.state,
@@ -189,18 +207,9 @@ class RoomDirectory(Moderation):
         if room is None or room.id != recording.room_id:
             past = events.RoomReference(id=recording.room_id, name=recording.room)
             self._records.append(event(room=past, room_seq=0, recording=reference))
-            return
+            return None
         self._record(room, event, recording=reference)
-        before = bool(room.recordings)
-        if recording.state in ("recording", "paused"):
-            room.recordings.add(recording.id)
-        else:
-            room.recordings.discard(recording.id)
-        if before != bool(room.recordings):
-            self._announce(room, None, RoomChanged(room=room.state()))
-
-    def drop_recording(self, id: str) -> None:
-        self._records.append(Drop(StoredRecording, id))
+        return room
 
     def shut_down(self, now: float) -> None:
         """The server stops: everybody leaves and nobody is told. Rooms are kept, as they may go on soon."""

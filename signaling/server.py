@@ -32,6 +32,8 @@ from signaling.pages import Pages
 from signaling.process import CannotOpen
 from signaling.recordings.kept import KeptRecordings
 from signaling.recordings.recordings import Recordings
+from signaling.recordings.retaining import Retaining
+from signaling.recordings.starting import Starting
 from signaling.responses import add_headers, errors_as_problems
 from signaling.store import CannotOpenStore, open_store
 from signaling.switchboard import Switchboard
@@ -88,6 +90,8 @@ class Server:
         self.recordings = Recordings(
             config.recordings, self.switchboard, self.store, kept, config.supervision, config.recording_limits
         )
+        self._starting = Starting(self.recordings, self.switchboard)
+        self._retaining = Retaining(self.recordings, config.retention)
         self.workers = Workers(config, self.switchboard.on_notice)
         self.switchboard.attach(self.workers)
         self.draining = Draining(self.switchboard)
@@ -131,6 +135,7 @@ class Server:
         self.webhooks.start()
         await self._jwks.open()
         self.recordings.open()
+        self._retaining.start()
         self._lag.start()
         self._runner = web.AppRunner(
             self._application(),
@@ -175,6 +180,8 @@ class Server:
             await self._runner.cleanup()
             self._runner = None
         self._lag.stop()
+        await self._retaining.close()
+        await self._starting.close()
         await self.recordings.close()
         await self.workers.close()
         await self._jwks.close()

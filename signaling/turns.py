@@ -19,7 +19,7 @@ from signaling.webhooks.outbox import Outbox
 
 
 class Turns:
-    """`last_seq`: of the last event that the store has. `new_event_id` gives `EV_…`. `on_kept` may be set: to be told
+    """`last_seq`: of the last event that the store has. `new_event_id` gives `EV_…`. Who is in `on_kept` is told
     when there is something more to read in the store."""
 
     def __init__(self, store: Store, last_seq: int, new_event_id: Callable[[], str], outbox: Outbox) -> None:
@@ -29,7 +29,7 @@ class Turns:
         self._gate = Gate()
         self._said: list[tuple[Hashable, Say]] = []
         self._numbers = count(1)
-        self.on_kept: Callable[[], None] = lambda: None
+        self.on_kept: list[Callable[[], None]] = []
 
     def say(self, listener: Hashable, say: Say) -> None:
         """When this turn has ended and is kept, and what the listener was told before has been said."""
@@ -56,4 +56,5 @@ class Turns:
             say()
         if deliveries:
             self._outbox.admit(deliveries)
-        self.on_kept()
+        for tell in self.on_kept:
+            tell()

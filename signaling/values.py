@@ -21,6 +21,8 @@ MIN_TURN_SECRET_CHARACTERS: Final = 16
 
 _UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS_BPS: Final = {"k": 1000, "M": 1_000_000, "G": 1_000_000_000}
+_SIZE: Final = re.compile(r"([1-9][0-9]{0,5})([MGT])")
+_BYTES: Final = {"M": 10**6, "G": 10**9, "T": 10**12}
 _BITRATE: Final = re.compile(r"([1-9][0-9]{0,5})([kMG])")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 # RFC 7064 and 7065. Characters that could end the header this is written into stay out.
@@ -187,6 +189,14 @@ def duration(text: str) -> float:
     if match is None:
         raise ValueError(f"{text!r} is not a time like 90s, 15m, 1h or 7d")
     return float(match[1]) * _UNITS_S[match[2]]
+
+
+def size(text: str) -> int:
+    """Bytes, from `500M`, `20G`, `1T`."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size like 500M, 20G or 1T")
+    return int(match[1]) * _BYTES[match[2]]
 
 
 def bitrate(text: str) -> int:

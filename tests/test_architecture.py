@@ -71,7 +71,7 @@ PURE = (
     *(f"signaling.{name}" for name in ("sdp", "sdp_extensions", "sdp_formats", "sdp_streams", "sdp_transport")),
     "recorder.withholding",
     *(f"recorder.uploads.{name}" for name in ("config", "parts", "schedule", "target")),
-    *(f"signaling.recordings.{name}" for name in ("consents", "options", "session")),
+    *(f"signaling.recordings.{name}" for name in ("consents", "options", "retention", "session")),
     *(f"recorder.journal.{name}" for name in ("errors", "events", "records", "session_time")),
     *(
         f"signaling.api.{name}"

@@ -54,7 +54,7 @@ class Api:
         observer = Observer(switchboard, workers)
         self._events = Events(observer, store)
         self.operations: tuple[Operation, ...] = (
-            *Rooms(observer).operations(),
+            *Rooms(observer, recordings).operations(),
             *Tokens(keys, observer).operations(),
             *Participants(observer).operations(),
             *Tracks(observer).operations(),

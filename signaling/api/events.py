@@ -46,7 +46,7 @@ class Events:
         self._observer = observer
         self._store = store
         self._streams: set[asyncio.Event] = set()
-        observer.switchboard.turns.on_kept = self._wake
+        observer.switchboard.turns.on_kept.append(self._wake)
 
     def operations(self) -> tuple[Operation, ...]:
         return (

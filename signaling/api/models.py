@@ -15,6 +15,7 @@ from signaling.events import AnyEvent
 from signaling.limits import RoomLimits
 from signaling.message_values import MAX_TILES, Count, Grants, ParticipantState, Quality, Side, Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
+from signaling.recordings.options import RecordingOptions
 
 # The document states these, so they are what no server exceeds; the rest is as each is set (`out_of_range`).
 _LIMITS: Final = RoomLimits()
@@ -52,6 +53,10 @@ Empty = Annotated[
 AsksConsent = Annotated[
     bool, Meta(description="Of a recording only who has consented is taken; clients ask for it while one runs.")
 ]
+AutoRecord = Annotated[
+    RecordingOptions | None,
+    Meta(description="It is recorded so by itself, from when the first one comes until it is empty for a minute."),
+]
 WebhookUrl = Annotated[str, Meta(max_length=2048, description="Where its events go beside the server's own webhooks.")]
 
 
@@ -84,6 +89,7 @@ class Room(Struct, frozen=True, kw_only=True):
     metadata: Metadata
     webhook_url: WebhookUrl
     recording_consent: AsksConsent
+    auto_record: AutoRecord
 
 
 class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,6 +106,7 @@ class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     metadata: Metadata | UnsetType = UNSET
     webhook_url: WebhookUrl | UnsetType = UNSET
     recording_consent: AsksConsent | UnsetType = UNSET
+    auto_record: AutoRecord | UnsetType = UNSET
 
 
 class RoomWish(RoomChange, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -33,6 +33,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     state: RecordingState
     reason: Annotated[str, Meta(description="Why it ended, or failed.")]
     failure: Annotated[str, Meta(description="What is wrong with it at the moment, in words; empty: nothing.")]
+    by: Annotated[Literal["api", "room"], Meta(description="Who began it; `room`: it did, as it is set.")]
     options: RecordingOptions
     started_at: datetime
     ended_at: Annotated[datetime | None, Meta(description="Null: it runs.")]

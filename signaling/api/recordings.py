@@ -242,6 +242,7 @@ def _shown(one: StoredRecording) -> Recording:
         state=one.state,
         reason=one.reason,
         failure=one.failure,
+        by=one.by,
         options=one.options,
         started_at=datetime.fromtimestamp(one.started_at, UTC),
         ended_at=None if one.ended_at is None else datetime.fromtimestamp(one.ended_at, UTC),

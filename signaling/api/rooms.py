@@ -11,6 +11,8 @@ from signaling.api.observing import Observer
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.paging import PageQuery, page
 from signaling.api.versions import expected_version
+from signaling.recordings.options import RecordingOptions
+from signaling.recordings.recordings import Recordings
 from signaling.room_settings import RoomChanges
 from signaling.room_table import RoomView
 from signaling.rooms import RoomDirectory
@@ -19,8 +21,9 @@ _ROOM = "/rooms/{room}"
 
 
 class Rooms:
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, recordings: Recordings) -> None:
         self._observer = observer
+        self._recordings = recordings
 
     def operations(self) -> tuple[Operation, ...]:
         return (*self._looking(), *self._changing())
@@ -41,7 +44,7 @@ class Rooms:
                 answer=Room,
                 status=201,
                 versioned=True,
-                problems=("room_exists", "out_of_range", "limit", "draining", "unavailable"),
+                problems=("room_exists", "out_of_range", "recording_disabled", "limit", "draining", "unavailable"),
                 example=Example(
                     body={"name": "standup", "lobby": True, "metadata": "team 7"},
                     answer={"name": "standup", "lobby": True, "metadata": "team 7", "participants": 0},
@@ -84,7 +87,7 @@ class Rooms:
                 body=RoomChange,
                 answer=Room,
                 changes=True,
-                problems=("out_of_range", "unavailable"),
+                problems=("out_of_range", "recording_disabled", "unavailable"),
                 example=Example(body={"max_participants": 12}, answer={"name": "standup", "max_participants": 12}),
             ),
             Operation(
@@ -124,7 +127,7 @@ class Rooms:
 
     async def _create(self, asked: Asked) -> Answer:
         wish: RoomWish = asked.body
-        changes = _changes(wish)
+        changes = self._changes(wish)
         view = await self._observer.perform(lambda directory, now: directory.create_room(wish.name, changes, now))
         return self._answer(view, location=f"/v1/rooms/{wish.name}")
 
@@ -138,7 +141,7 @@ class Rooms:
 
     async def _change(self, asked: Asked) -> Answer:
         name, version = asked.path["room"], expected_version(asked.if_match)
-        changes = _changes(asked.body)
+        changes = self._changes(asked.body)
         return self._answer(
             await self._observer.perform(
                 lambda directory, now: directory.update_room(name, changes, now, version=version)
@@ -164,6 +167,12 @@ class Rooms:
             await self._observer.perform(lambda directory, now: directory.update_room(name, changes, now))
         )
 
+    def _changes(self, change: RoomChange) -> RoomChanges:
+        if isinstance(change.auto_record, RecordingOptions):
+            self._recordings.check_enabled()
+        given = {name: value for name, value in asdict(change).items() if value is not UNSET and name != "name"}
+        return msgspec.convert(given, RoomChanges)
+
     def _answer(self, view: RoomView, location: str | None = None) -> Answer:
         return Answer(self._room(view), version=str(view.version), location=location)
 
@@ -182,8 +191,3 @@ class Rooms:
 def _track_count(directory: RoomDirectory, name: str) -> int:
     """A room that has just been deleted has none."""
     return sum(len(one.participant.tracks) for one in directory.participants(name)) if name in directory.names() else 0
-
-
-def _changes(change: RoomChange) -> RoomChanges:
-    given = {name: value for name, value in asdict(change).items() if value is not UNSET and name != "name"}
-    return msgspec.convert(given, RoomChanges)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
@@ -107,14 +107,15 @@ class Recordings:
 
     # --- for those who manage them ---
 
-    async def start(self, room: str, options: RecordingOptions) -> StoredRecording:
+    async def start(
+        self, room: str, options: RecordingOptions, *, by: Literal["api", "room"] = "api"
+    ) -> StoredRecording:
         """Raises Refused: `recording_disabled`, `room_not_found`, `end_to_end_encrypted`, `conflict` or `limit`."""
-        if self._directory is None:
-            raise Refused("recording_disabled", "the server has no directory for recordings (--recordings)")
+        self.check_enabled()
         if contradiction := options.contradiction():
             raise Refused("conflict", contradiction)
         id = f"REC_{secrets.token_hex(ID_BYTES)}"
-        directory = self._directory / id
+        directory = self.path(id)
 
         def begin(rooms: RoomDirectory, now: float) -> tuple[StoredRecording, int]:
             view = rooms.room(room)
@@ -122,7 +123,7 @@ class Recordings:
                 raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
             self._check_limits(room)
             stored = StoredRecording(
-                id=id, room_id=view.id, room=room, state="recording", options=options, started_at=time.time()
+                id=id, room_id=view.id, room=room, state="recording", options=options, started_at=time.time(), by=by
             )
 
             def onlook(names: Names) -> RecordingSession:
@@ -138,6 +139,11 @@ class Recordings:
         stored, number = await self._switchboard.perform(begin)
         self._switchboard.feed(number, methodcaller("start"))
         return stored
+
+    def check_enabled(self) -> None:
+        """Raises Refused: `recording_disabled`."""
+        if self._directory is None:
+            raise Refused("recording_disabled", "the server has no directory for recordings (--recordings)")
 
     async def pause(self, id: str) -> StoredRecording:
         """Raises Refused: `recording_not_found` or `recording_ended`. Nothing happens if it is paused already."""
@@ -165,7 +171,7 @@ class Recordings:
             await self._change(one, events.RecordingStopped, state="finishing", reason="stopped")
         return self.recording(id)
 
-    async def delete(self, id: str) -> None:
+    async def delete(self, id: str, cause: str = "deleted") -> None:
         """Its files, too. Raises Refused: `recording_not_found` or `recording_running`."""
         one = self.recording(id)
         if one.state in RUNNING or one.state == "finishing":
@@ -176,7 +182,7 @@ class Recordings:
             # Files first: a recording without them can be deleted again, files without it would stay for ever.
             if self._directory is not None:
                 await asyncio.to_thread(shutil.rmtree, self.path(id), ignore_errors=True)
-            await self._switchboard.perform(lambda rooms, now: rooms.drop_recording(id))
+            await self._switchboard.perform(lambda rooms, now: rooms.drop_recording(replace(one, reason=cause)))
         except BaseException:
             self._recordings[id] = one
             raise

@@ -46,6 +46,10 @@ logger = logging.getLogger(__name__)
 RECORDER_TIMEOUT_S = 20.0
 
 
+# Who was the last one may be reloading the page; longer, and nobody would know when a room that stays ends.
+EMPTY_TIMEOUT_S = 60.0
+
+
 class State(Enum):
     BEGINNING = auto()
     OPENING = auto()
@@ -110,6 +114,8 @@ class RecordingSession:
         self._paused: bool | None = None  # None: never was
         self._ends_at = None if options.max_duration_s is None else now + options.max_duration_s
         self._answer_by: float | None = now + RECORDER_TIMEOUT_S
+        self._empty_until: float | None = None
+        self._has_emptied = False  # just now: when that is, the timer knows
         for participant in observed.participants:
             self._on_present(participant)
         for track in self._tracks.values():
@@ -121,12 +127,20 @@ class RecordingSession:
         return self._outputs.popleft() if self._outputs else None
 
     def next_timeout(self) -> float | None:
-        return min((at for at in (self._ends_at, self._answer_by) if at is not None), default=None)
+        if self._has_emptied:
+            return 0.0
+        whens = (self._ends_at, self._answer_by, self._empty_until)
+        return min((at for at in whens if at is not None), default=None)
 
     def settle(self) -> None:
         """Nothing waits for the end of a turn."""
 
     def on_timeout(self, now: float) -> None:
+        if self._has_emptied:
+            self._has_emptied, self._empty_until = False, now + EMPTY_TIMEOUT_S
+        if self._empty_until is not None and now >= self._empty_until:
+            self._empty_until = None
+            self.stop("room_empty", now)
         if self._ends_at is not None and now >= self._ends_at:
             self._ends_at = None
             self.stop("duration_limit", now)
@@ -154,6 +168,7 @@ class RecordingSession:
             case ParticipantLeft(identity=identity):
                 self._present.pop(identity, None)
                 self._consents.forget(identity)
+                self._has_emptied = not self._present
                 for name in [name for name, track in self._tracks.items() if track.participant == identity]:
                     del self._tracks[name]
                 self._note(journal.ParticipantLeft(identity))
@@ -206,7 +221,8 @@ class RecordingSession:
         if self.state in (State.OPENING, State.TAKING):
             self._call(control.CloseSink(call=self._names.call(), sink=self._sink))
         self.state = State.ENDING
-        self._ends_at = None
+        self._ends_at = self._empty_until = None
+        self._has_emptied = False
         self._answer_by = None if now is None else now + RECORDER_TIMEOUT_S
         self._say(End(recording=self.recording, reason=reason))
 
@@ -299,6 +315,7 @@ class RecordingSession:
 
     def _on_present(self, participant: Participant) -> None:
         self._present[participant.identity] = participant.name
+        self._has_emptied, self._empty_until = False, None
         self._consents.on_said(participant.identity, participant.consent)
         for description in participant.tracks:
             self._add_track(participant.identity, description, description.id)
@@ -365,7 +382,8 @@ class RecordingSession:
         if self.state in (State.OPENING, State.TAKING):
             self._call(control.CloseSink(call=self._names.call(), sink=self._sink))
         self.state = State.CLOSED
-        self._ends_at = self._answer_by = None
+        self._ends_at = self._answer_by = self._empty_until = None
+        self._has_emptied = False
         self._outputs.append(Close(1000, self.reason, ""))
 
 

@@ -28,7 +28,7 @@ from signaling.moderation_messages import RoomState
 from signaling.names import Names
 from signaling.outputs import Call, Close, Tell
 from signaling.recordings.options import RecordingOptions
-from signaling.recordings.session import RECORDER_TIMEOUT_S, RecordingSession
+from signaling.recordings.session import EMPTY_TIMEOUT_S, RECORDER_TIMEOUT_S, RecordingSession
 from signaling.room_events import Evicted, MediaMoved, Observed, RoomEvent
 
 FORMATS = {
@@ -290,6 +290,28 @@ def test_ends_by_wish_limit_or_with_its_room() -> None:
         assert not recording.sinks and recording.closed is None
         recording.hears(Ended(recording="REC_1"))
         assert recording.closed == reason
+
+
+def test_ends_when_everybody_has_been_gone_for_a_minute() -> None:
+    recording = Recording(ADA).begin()
+    recording.happens(messages.ParticipantLeft(identity="ada", reason="left"))
+    assert recording.session.next_timeout() == 0.0, "when that was, the timer says"
+    recording.passes(0.0)
+    recording.happens(messages.ParticipantJoined(participant=ADA))
+    recording.passes(EMPTY_TIMEOUT_S)
+    assert not any(isinstance(order, End) for order in recording.orders), "a reload"
+    recording.happens(messages.ParticipantLeft(identity="ada", reason="left"))
+    recording.passes(0.0)
+    recording.passes(EMPTY_TIMEOUT_S - 1)
+    assert not any(isinstance(order, End) for order in recording.orders)
+    recording.passes(1.0)
+    assert recording.orders[-1] == End(recording="REC_1", reason="room_empty")
+
+
+def test_waits_for_the_first_one_as_long_as_the_room_does() -> None:
+    recording = Recording().begin()
+    recording.passes(10 * EMPTY_TIMEOUT_S)
+    assert not any(isinstance(order, End) for order in recording.orders)
 
 
 def test_a_recorder_that_cannot_or_does_not_answer_ends_it() -> None:
