@@ -160,7 +160,10 @@ class LayerChoice:
     """Which layer a file shows. Up at a key frame at once; down at one when that layer was asked for, or the one shown
     fell silent."""
 
-    _AS_ONE_S = 0.1  # a key frame of another layer that is so much older than the last picture shows the same moment
+    # A key frame of another layer that seems so much older than the last picture shows the same moment: they come
+    # together, but until each layer has been reported on a few times, a late sender's clocks may be so far apart. Left
+    # out, there would be no picture until the next.
+    _AS_ONE_S = 0.5
     _STEP_S = 0.001
 
     def __init__(self, silent_s: float) -> None:
@@ -170,12 +173,13 @@ class LayerChoice:
         self._at_s = float("-inf")
 
     def take(self, timed: TimedFrame) -> TimedFrame | None:
-        """The frame, if the file shows it, at a time that only grows. Frames of one layer come in order."""
-        if self.layer is not None and timed.layer != self.layer:
-            if not self._switches(timed):
-                return None
-            if self._at_s - self._AS_ONE_S < timed.at_s <= self._at_s:
-                timed = timed._replace(at_s=self._at_s + self._STEP_S)
+        """The frame, if the file shows it, at a time that only grows. Frames of one layer come in order, and none is
+        left out: those after it are made of it. A clock that is corrected may put some of them a little too early."""
+        if self.layer is not None and timed.layer != self.layer and not self._switches(timed):
+            return None
+        is_next = timed.layer == self.layer or timed.at_s > self._at_s - self._AS_ONE_S
+        if is_next and timed.at_s <= self._at_s:
+            timed = timed._replace(at_s=self._at_s + self._STEP_S)
         if timed.at_s <= self._at_s or (self.layer is None and not timed.frame.key_frame):
             return None
         self.layer = timed.layer
