@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from signaling.client import development_token
 from signaling.demo.bot import Bot, BotOptions
@@ -24,10 +25,12 @@ async def call(
     seconds: float,
     options: BotOptions,
     on_tick: Callable[[Outcome, float], None] = lambda _outcome, _elapsed_s: None,
+    around: Callable[[Sequence[Bot]], AbstractAsyncContextManager[object]] = nullcontext,
 ) -> Outcome:
     """`bots` join at once, stay for `seconds` after all of them are in, and are judged just before they leave.
 
-    `on_tick` is told how it goes, twice a second. Raises ExceptionGroup when a bot cannot join or loses its connection.
+    `on_tick` is told how it goes, twice a second. `around` is entered when all are in, and these seconds begin. Raises
+    ExceptionGroup when a bot cannot join or loses its connection.
     """
     tokens = [await development_token(url, name, room) for name in NAMES[:bots]]
     joined: list[Bot] = []
@@ -56,8 +59,9 @@ async def call(
             async with asyncio.timeout(JOIN_TIMEOUT_S):
                 await everybody_in.wait()
             joined.sort(key=lambda bot: bot.sender)
-            await _watch(joined, seconds, on_tick)
-            final = outcome(joined)
+            async with around(joined):
+                await _watch(joined, seconds, on_tick)
+                final = outcome(joined)
             over.set()
     return final
 

@@ -18,6 +18,8 @@ from signaling.config import ServerConfig
 from signaling.demo.bot import BotOptions
 from signaling.demo.call import NAMES, call
 from signaling.demo.outcome import Outcome
+from signaling.demo.recorded import RecordingVerdict
+from signaling.demo.recording import RecordedCall
 from signaling.demo.table import Table
 from signaling.server import CannotStart, open_server
 
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codec", choices=[Codec.VP8.value, Codec.H264.value], default=Codec.VP8.value, help="of video (default VP8)"
     )
+    parser.add_argument("--record", type=Path, metavar="DIR", help="record the call there, and check the files")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
 
 
@@ -41,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The exit status: 0 when everybody decoded everybody, 1 when not, 130 after Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        result = asyncio.run(_demo(arguments, sys.stdout))
+        result, recording = asyncio.run(_demo(arguments, sys.stdout))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
@@ -53,12 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"sfu demo: {type(leaf).__name__}: {leaf}", file=sys.stderr)
         return 1
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(result.to_json(), indent=2) + "\n")
-    return 0 if result.ok else 1
+        arguments.json.write_text(json.dumps(_json(result, recording), indent=2) + "\n")
+    return 0 if result.ok and (recording is None or recording.ok) else 1
 
 
-async def _demo(arguments: argparse.Namespace, out: TextIO) -> Outcome:
-    server = await open_server(ServerConfig(http_port=0, udp_port=0, dev=True))
+async def _demo(arguments: argparse.Namespace, out: TextIO) -> tuple[Outcome, RecordingVerdict | None]:
+    directory: Path | None = arguments.record
+    server = await open_server(ServerConfig(http_port=0, udp_port=0, dev=True, recordings=directory))
     try:
         print(
             f"{arguments.bots} bots on {server.url}, UDP port {server.worker.udp_port}, "
@@ -66,6 +70,7 @@ async def _demo(arguments: argparse.Namespace, out: TextIO) -> Outcome:
             file=out,
         )
         table = Table(out)
+        recorded = None if directory is None else RecordedCall(server.url, ROOM, directory)
         result = await call(
             server.url,
             ROOM,
@@ -73,12 +78,20 @@ async def _demo(arguments: argparse.Namespace, out: TextIO) -> Outcome:
             seconds=arguments.seconds,
             options=BotOptions(codec=Codec(arguments.codec)),
             on_tick=lambda outcome, elapsed_s: table.show(outcome, elapsed_s, arguments.seconds),
+            **({} if recorded is None else {"around": recorded.around}),
         )
         table.finish(result, arguments.seconds)
     finally:
         await server.close()
     _conclude(result, out)
-    return result
+    verdict = None if recorded is None else recorded.verdict
+    if verdict is not None:
+        _conclude_recording(verdict, out)
+    return result, verdict
+
+
+def _json(result: Outcome, recording: RecordingVerdict | None) -> dict[str, object]:
+    return result.to_json() | ({} if recording is None else {"recording": recording.to_json()})
 
 
 def _conclude(result: Outcome, out: TextIO) -> None:
@@ -89,6 +102,19 @@ def _conclude(result: Outcome, out: TextIO) -> None:
     for fault in result.faults:
         print(f"FAULT {fault}", file=out)
     print("everybody decoded everybody" if result.ok else "not everybody decoded everybody", file=out)
+
+
+def _conclude_recording(verdict: RecordingVerdict, out: TextIO) -> None:
+    print(f"recorded in {verdict.directory}:", file=out)
+    for one in verdict.files:
+        skew = "" if one.skew_s is None else f", sound and picture {1000 * one.skew_s:+.0f} ms apart"
+        print(
+            f"  {one.path}: {one.length_s:.2f} s, {one.pictures} of {one.pictures_sent} pictures{skew}",
+            file=out,
+        )
+    for fault in verdict.faults:
+        print(f"FAULT {fault}", file=out)
+    print("the recording has everybody" if verdict.ok else "the recording is not as it should be", file=out)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

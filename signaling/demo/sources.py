@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 from sfu.core.types import Codec
 from sfu.wire.extensions import AudioLevel
@@ -18,6 +19,25 @@ from signaling.demo.tone import Tone
 
 # Browsers answer every request; a pause between key frames keeps many requests from costing many key frames.
 KEY_FRAME_PAUSE_S = 0.3
+
+
+@dataclass(slots=True)
+class Pace:
+    """How a source kept time. `latest_s`: how late something was sent, at worst. `resumed_at_s`: when the first frame
+    after `muted` was due, by the loop's clock; `resumed_at`: its number."""
+
+    latest_s: float = 0.0
+    resumed_at_s: float | None = None
+    resumed_at: int = 0
+    _was_muted: bool = False
+
+    def on_muted(self) -> None:
+        self._was_muted = True
+
+    def on_sent(self, number: int, due_s: float, now: float) -> None:
+        self.latest_s = max(self.latest_s, now - due_s)
+        if self._was_muted:
+            self._was_muted, self.resumed_at_s, self.resumed_at = False, due_s, number
 
 
 class Camera:
@@ -35,12 +55,14 @@ class Camera:
         self.frames = 0
         self.key_frames = 0
         self.muted = False
+        self.pace = Pace()
         publication.on_key_frame_request = self._on_key_frame_request
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        async for media_s in _beats(1 / FRAMES_PER_S):
+        async for media_s, due_s in _beats(1 / FRAMES_PER_S):
             if self.muted:
+                self.pace.on_muted()
                 self._key_frame_wanted = True
                 continue
             now = loop.time()
@@ -53,6 +75,7 @@ class Camera:
             for index, layer in enumerate(layers):
                 if layer.bitstream:
                     self.publication.send(index, self._payloads(layer), media_s)
+            self.pace.on_sent(self.frames, due_s, loop.time())
             self.frames += 1
 
     def _next(self, number: int, key_frame: bool) -> list[EncodedLayer]:
@@ -76,14 +99,17 @@ class Microphone:
         self._pool = pool
         self.frames = 0
         self.muted = False
+        self.pace = Pace()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        async for media_s in _beats(tone.FRAME_SAMPLES / tone.SAMPLE_RATE):
+        async for media_s, due_s in _beats(tone.FRAME_SAMPLES / tone.SAMPLE_RATE):
             if self.muted:
+                self.pace.on_muted()
                 continue
             packet, level = await loop.run_in_executor(self._pool, self._next)
             self.publication.send(0, [packet], media_s, AudioLevel(voice=True, level_dbov=level))
+            self.pace.on_sent(self.frames, due_s, loop.time())
             self.frames += 1
 
     def _next(self) -> tuple[bytes, int]:
@@ -91,8 +117,9 @@ class Microphone:
         return self._encoder.encode(samples), tone.level_dbov(samples)
 
 
-async def _beats(interval_s: float) -> AsyncIterator[float]:
-    """The media time of each beat, in step with the clock: a late beat is made up for, beats long missed are not."""
+async def _beats(interval_s: float) -> AsyncIterator[tuple[float, float]]:
+    """The media time of each beat, and when that is by the loop's clock. A late beat is made up for, beats long missed
+    are not."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     beat = 0
@@ -104,5 +131,5 @@ async def _beats(interval_s: float) -> AsyncIterator[float]:
         elif late_s > 10 * interval_s:
             beat += int(late_s / interval_s)
             media_s = beat * interval_s
-        yield media_s
+        yield media_s, start + media_s
         beat += 1

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from signaling.demo import add_arguments, run
 from signaling.demo.outcome import Direction, Outcome
+from signaling.demo.recorded import RecordingVerdict, Sender, judge_file
 from signaling.demo.table import PLAIN_INTERVAL_S, Table, rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,14 +110,40 @@ def test_arguments_out_of_range_are_refused(words: tuple[str, ...], capsys: pyte
 
 def test_a_short_demo_succeeds_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "result.json"
-    assert run(arguments("--seconds", "2.5", "--bots", "2", "--json", str(file))) == 0
+    assert run(arguments("--seconds", "2.5", "--bots", "2", "--json", str(file), "--record", str(tmp_path))) == 0
     said = capsys.readouterr().out
+    assert "the recording has everybody" in said
     assert "everybody decoded everybody" in said
     assert "join to first decoded audio: p50" in said
     assert "join to first decoded video: p50" in said
     result = json.loads(file.read_text())
     assert result["ok"] is True
     assert len(result["directions"]) == 2
+    assert {one["name"] for one in result["recording"]["files"]} == {"Ada", "Bob"}
+    look_for_somebody_else(result["recording"])
+
+
+def look_for_somebody_else(recording: dict[str, Any]) -> None:
+    """Whatever is wrong with a file is found in it."""
+    one = recording["files"][0]
+    path = Path(recording["directory"]) / "files" / one["path"]
+    stranger = Sender("Eve", 7, sound_on_s=0.0, picture_on_s=0.0, picture_on=60_000, late_s=0.0)
+    faults = "; ".join(judge_file(path, stranger, one["length_s"] + 1).faults)
+    for words in ("the recording", "no picture can be read", "somebody else", "1210 Hz in 0 of", "does not go on"):
+        assert words in faults, faults
+
+
+def test_a_recording_that_is_not_as_it_should_be_spoils_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdict = RecordingVerdict("/somewhere", (), ("there is no file of Ada",))
+
+    async def demo(*_: object) -> tuple[Outcome, RecordingVerdict]:
+        return Outcome((FINE,)), verdict
+
+    monkeypatch.setattr("signaling.demo.command._demo", demo)
+    assert run(arguments("--record", "/somewhere")) == 1
+    assert not verdict.ok and RecordingVerdict("/somewhere", (), ()).ok
 
 
 async def test_an_interrupt_ends_it_cleanly() -> None:
