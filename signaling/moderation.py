@@ -99,6 +99,7 @@ class Moderation(Entering):
             return
         member.consent = given
         remember(room.consents, identity, given, self._limits.max_remembered)
+        self._keep_decision(room, identity)
         self._changed(room, member, consent=given)
         self._announce_of(room, member, ConsentChanged(identity=identity, given=given))
 

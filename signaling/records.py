@@ -66,13 +66,15 @@ class StoredParticipant(Stored, frozen=True, kw_only=True):
 
 
 class StoredDecision(Stored, frozen=True, kw_only=True):
-    """What a moderator decided of somebody, here or gone, for as long as the room is."""
+    """What a moderator decided of somebody, here or gone, for as long as the room is; and whether he consented to being
+    recorded."""
 
     room: str  # its id
     identity: str
     held: tuple[Source, ...] = ()  # kept muted
     grants: GrantChanges = GrantChanges()
     admitted: bool = False  # through the lobby
+    consent: bool | None = None  # None: has not said
 
     @property
     def key(self) -> str:

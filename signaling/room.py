@@ -158,6 +158,7 @@ class Room:
             held=tuple(sorted(self.held.get(identity, ()))),
             grants=self.changed_grants.get(identity, GrantChanges()),
             admitted=identity in self.admitted,
+            consent=self.consents.get(identity),
         )
 
     def recall(self, decision: StoredDecision) -> None:
@@ -168,6 +169,8 @@ class Room:
             self.changed_grants[identity] = decision.grants
         if decision.admitted:
             self.admitted[identity] = None
+        if decision.consent is not None:
+            self.consents[identity] = decision.consent
 
 
 def remember(memory: dict[str, V], identity: str, value: V, most: int) -> None:

@@ -207,7 +207,7 @@ class RoomTable:
         self._closed.append(room.name)
         self._record(room, events.RoomEnded, reason=reason)
         self._records.append(Drop(StoredRoom, room.id))
-        for identity in {*room.held, *room.changed_grants, *room.admitted}:
+        for identity in {*room.held, *room.changed_grants, *room.admitted, *room.consents}:
             self._records.append(Drop(StoredDecision, room.decision(identity).key))
 
     def _named(self, name: str) -> Room:

@@ -288,6 +288,7 @@ def test_what_was_decided_and_said_of_people_is_still_so_after_a_restart() -> No
     directory.set_attributes("demo", "ada", {"role": "guest"})
     directory.set_stage("demo", "ada", True)
     directory.set_hand("demo", "ada", True)
+    directory.set_consent("demo", "ada", True)
     shelf.keep(recorded(directory))
 
     again = restarted(shelf)
@@ -296,6 +297,7 @@ def test_what_was_decided_and_said_of_people_is_still_so_after_a_restart() -> No
     assert entered.held == {"microphone"} and not entered.grants.message
     you = entered.you
     assert (you.metadata, you.attributes, you.on_stage, you.hand) == ("m", {"role": "guest"}, True, 1)
+    assert you.consent is True
     again.enter(2, grant("bob"), 101.0)
     again.admit("demo", "bob", 101.0)
     again.set_hand("demo", "bob", True)
