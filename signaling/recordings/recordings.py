@@ -198,6 +198,11 @@ class Recordings:
         """The oldest first."""
         return [self._with_figures(one) for one in self._recordings.values() if room in (None, one.room)]
 
+    def goes_on_by_itself(self, room: str) -> bool:
+        """Whether one that the room began runs, and is not about to end."""
+        going = [id for id, (_, session) in self._sessions.items() if session.room == room and not session.is_ending]
+        return any(self._recordings[id].by == "room" for id in going)
+
     def room_of(self, id: str) -> str | None:
         """The name of the room that it is of; None: there is no such recording."""
         one = self._recordings.get(id)

@@ -121,6 +121,10 @@ class RecordingSession:
         for track in self._tracks.values():
             track.media = observed.media.get(track.description.id, track.description.id)
 
+    @property
+    def is_ending(self) -> bool:
+        return self.state in (State.ENDING, State.CLOSED)
+
     # --- the switchboard's ---
 
     def poll(self) -> Output | None:
@@ -158,7 +162,7 @@ class RecordingSession:
         self._close()
 
     def on_room_event(self, event: RoomEvent) -> None:
-        if self.state in (State.ENDING, State.CLOSED):
+        if self.is_ending:
             return
         match event:
             case ParticipantJoined(participant=participant):
@@ -215,7 +219,7 @@ class RecordingSession:
             self._note(journal.RecordingResumed())
 
     def stop(self, reason: str, now: float | None) -> None:
-        if self.state in (State.ENDING, State.CLOSED):
+        if self.is_ending:
             return
         self.reason = reason
         if self.state in (State.OPENING, State.TAKING):

@@ -7,7 +7,7 @@ import logging
 
 from signaling.errors import Refused
 from signaling.recordings.options import RecordingOptions
-from signaling.recordings.recordings import RUNNING, Recordings
+from signaling.recordings.recordings import Recordings
 from signaling.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Starting:
 
     async def _start(self, room: str, options: RecordingOptions) -> None:
         # Who was alone and comes back within a minute goes on in the same recording.
-        if any(one.by == "room" and one.state in RUNNING for one in self._recordings.of_room(room)):
+        if self._recordings.goes_on_by_itself(room):
             return
         try:
             await self._recordings.start(room, options, by="room")

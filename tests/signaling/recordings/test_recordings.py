@@ -138,8 +138,10 @@ async def test_a_room_that_is_set_so_is_recorded_from_when_the_first_one_comes(t
             (one,) = (await api.list_room_recordings("demo")).items
             assert (one.by, one.options) == ("room", SOUND)
             async with present(server, "eve"):
+                assert server.recordings.goes_on_by_itself("demo")
                 await api.stop_recording(one.id)
                 assert len((await api.list_recordings()).items) == 1, "who stops it means it"
+            assert not server.recordings.goes_on_by_itself("demo")
             # Set while somebody is here; and not for what cannot be.
             await api.create_room(RoomWish(name="other"))
             async with present(server, "bob", room="other"):
