@@ -319,7 +319,8 @@ class Recordings:
                     break
                 except Refused:  # the store cannot write
                     await asyncio.sleep(RETRY_S)
-            change.kept.set_result(None)
+            if not change.kept.done():  # who waited for it may have gone
+                change.kept.set_result(None)
 
     def _changed(self, one: StoredRecording, changes: dict[str, Any]) -> StoredRecording:
         if changes["state"] in ("finishing", "failed") and one.ended_at is None:
