@@ -379,9 +379,10 @@ class Plane(Protocol):
         look_back: tuple[float, float] | None = None,
     ) -> None:
         """The layer to send, from its next key frame on (audio: at once); until then the current one goes on.
-        `None` pauses. Of a layer that has layers within (SVC), `max_temporal_id` and `max_spatial_id` drop what is
-        above them; lowered, they work from the next picture on, raised from where nothing is missing: of
-        temporal layers that comes by itself, of spatial ones it is mostly a key frame, which the caller asks for.
+        `None` pauses, and what was sent is not repeated any more. Of a layer that has layers within (SVC),
+        `max_temporal_id` and `max_spatial_id` drop what is above them; lowered, they work from the next picture on,
+        raised from where nothing is missing: of temporal layers that comes by itself, of spatial ones it is mostly a
+        key frame, which the caller asks for.
 
         `look_back`, for sound: (since, now). What has arrived since then is sent at once, with the timestamps that it
         would have had, so that who begins to be heard loses no syllable. Not if the Slot has sent anything since."""

@@ -42,6 +42,7 @@ from sfu.plane.compiled.probing cimport probing_start
 from sfu.plane.compiled.receiving cimport on_datagram
 from sfu.plane.compiled.reception cimport COUNTED_SPATIAL_LAYERS, COUNTED_TEMPORAL_LAYERS, Reception
 from sfu.plane.compiled.recovery cimport ask, recovery_send_due
+from sfu.plane.compiled.retransmission cimport forget_sent
 from sfu.plane.compiled.sharing cimport lock, unlock
 from sfu.plane.compiled.sinks cimport sink_add, sink_remove
 from sfu.plane.compiled.slot cimport slot_look_back, slot_route, slot_send_layer

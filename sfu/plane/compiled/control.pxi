@@ -303,6 +303,7 @@ cdef class Control:
         lock(&self.plane)
         if index < 0:
             slot_send_layer(of, NULL)
+            forget_sent(&self.plane, of)
         of.wanted = index
         filter_limit(&of.pictures.layers, temporal_limit, spatial_limit)
         if looks_back:

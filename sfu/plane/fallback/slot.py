@@ -80,6 +80,7 @@ class Slot:
             self.track.layer(index)
         else:
             self._layer = None
+            self.sent.clear()
         self._wanted = index
         self._pictures.layers.limit(
             ALL_TEMPORAL_LAYERS if max_temporal_id is None else max_temporal_id,

@@ -54,6 +54,17 @@ def test_the_answer_is_byte_for_byte_what_was_sent_rewritten_picture_included(ma
     assert described is not None and described.picture_id == 1
 
 
+def test_what_was_sent_before_a_pause_is_not_repeated(make_plane: MakePlane) -> None:
+    scene, source = watched(make_plane)
+    scene.send(*source.frame(2, key=True))
+    scene.plane.set_layer(100, None)
+    assert scene.retransmit(100, 101) == []
+    assert scene.dropped("not_in_history") == 2
+    scene.plane.set_layer(100, 0)
+    (sent,) = scene.send(*source.frame(key=True))
+    assert len(scene.retransmit(101, sent.number)) == 1
+
+
 def test_a_packet_is_not_repeated_before_the_answer_can_have_arrived(make_plane: MakePlane) -> None:
     scene, source = watched(make_plane)
     scene.send(*source.frame(key=True))
