@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # What another layer must have received since, for a silent one to count as stopped: a still screen's layers get one
 # to three packets each, once a second.
 OTHERS_PACKETS = 8
-# The bitrate is a mean over this. Key frames weigh four seconds of others in one second.
+# The bitrate is a mean over this, and the lower one of the last two: a key frame, which weighs a second of others,
+# passes and is no reason to think a layer too dear, while what really costs more does so for longer.
 BITRATE_WINDOW_S = 2.0
 MIN_BITRATE_SPAN_S = 0.4  # before that a single key frame would look like a torrent
 
@@ -87,8 +88,13 @@ class TrackFlow:
         observed = self._layers.get(layer)
         if observed is None or len(observed.sizes) < 2:
             return 0
-        (start, bytes_before), (end, bytes_now) = observed.sizes[0], observed.sizes[-1]
-        return int(8 * (bytes_now - bytes_before) / max(end - start, MIN_BITRATE_SPAN_S))
+        sizes = observed.sizes
+        # As when they were dropped: the last look that is a whole window back, or the first there is.
+        middle = max((at for at, (time, _) in enumerate(sizes) if time <= sizes[-1][0] - BITRATE_WINDOW_S), default=0)
+        now_bps = _mean_bps(sizes[middle], sizes[-1])
+        if sizes[middle][0] - sizes[0][0] < BITRATE_WINDOW_S:
+            return now_bps
+        return min(now_bps, _mean_bps(sizes[0], sizes[middle]))
 
     def layers(self, now: float) -> tuple[LayerFlow, ...]:
         """All layers seen so far, ascending."""
@@ -113,5 +119,9 @@ class TrackFlow:
         ):
             observed.flowing_since = None
         observed.sizes.append((now, reception.bytes))
-        while len(observed.sizes) > 2 and observed.sizes[1][0] <= now - BITRATE_WINDOW_S:
+        while len(observed.sizes) > 2 and observed.sizes[1][0] <= now - 2 * BITRATE_WINDOW_S:
             observed.sizes.popleft()
+
+
+def _mean_bps(since: tuple[float, int], until: tuple[float, int]) -> int:
+    return int(8 * (until[1] - since[1]) / max(until[0] - since[0], MIN_BITRATE_SPAN_S))

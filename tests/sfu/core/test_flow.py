@@ -103,3 +103,16 @@ def test_a_layer_with_a_new_ssrc_is_a_new_layer() -> None:
     publisher.run(0.5, q=20, f=80)
     assert publisher.flowing() == [Q, F] and publisher.usable() == [Q]
     assert publisher.flow.bitrate_bps(F) <= 800_000
+
+
+def test_a_key_frame_makes_no_layer_dearer_and_what_lasts_does() -> None:
+    publisher = Publisher()
+    publisher.run(4.0, q=20)
+    assert publisher.flow.bitrate_bps(Q) == pytest.approx(160_000, rel=0.05)
+    publisher.packets[Q] += 40  # two seconds' worth at once
+    publisher.run(1.0, q=20)
+    assert publisher.flow.bitrate_bps(Q) == pytest.approx(160_000, rel=0.05)
+    publisher.run(4.0, q=60)
+    assert publisher.flow.bitrate_bps(Q) == pytest.approx(480_000, rel=0.05)
+    publisher.run(2.0, q=20)
+    assert publisher.flow.bitrate_bps(Q) == pytest.approx(160_000, rel=0.05)
