@@ -30,11 +30,13 @@ class Stretch(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """The same for many rows. `later_s`: by so much more was the last packet under way than the first."""
+    """The same for many rows. `later_s`: by so much more was the last packet under way than the first.
+    `under_way_s`: how long the quickest was, by two clocks; infinite without any."""
 
     arrived_bps: Floats
     sent_bps: Floats
     later_s: Floats
+    under_way_s: Floats
 
 
 class Delivery:
@@ -81,7 +83,8 @@ class Delivery:
         arrived_for_s = _span_s(known, began_s, newest_s[:, 0])
         sent_for_s = _span_s(known, began_sent_s, sent_s.max(axis=1))
         later_s = np.where(known, arrived_for_s, 0.0) - np.where(known, sent_for_s, 0.0)
-        return Pace(size / arrived_for_s, size / sent_for_s, later_s)
+        under_way_s = np.where(within, arrived_s - np.where(within, sent_s, 0.0), np.inf).min(axis=1)
+        return Pace(size / arrived_for_s, size / sent_for_s, later_s, under_way_s)
 
     def stretch(self, row: int, since_s: float, until_s: float) -> Stretch:
         """What was sent from then until then, the first group being where the clock begins."""

@@ -23,13 +23,15 @@ from sfu.core.estimation.delivery import Delivery
 from sfu.core.estimation.groups import deal
 from sfu.core.estimation.loss import Loss
 from sfu.core.estimation.probing import Probe, Probing
-from sfu.core.estimation.rates import Rates, Signals
+from sfu.core.estimation.queueing import Queueing
+from sfu.core.estimation.rates import STANDING_S, WAITED_S, Rates, Signals
 from sfu.core.estimation.trend import Trend
 from sfu.core.transport_feedback import FeedbackBatch
 
 ARRIVING_S = 0.5  # what arrives, over this: some frames, and the pauses between (libwebrtc's bitrate window)
 CARRIED_S = 0.2  # what a path carries while a queue stands. Lower: a jitter of arrivals shows; higher: what arrived
 # before the path became slower still counts
+KNOWN_FOR_S = 1.0  # without a report for longer, the queue may have gone
 BURST_S = 0.6  # a key frame of half a megabit on a path of one, and the report about it
 BURST_SPACING_S = 1.0
 FIRST_RTT_S = 0.1
@@ -55,6 +57,7 @@ class Estimator:
         self._trend = Trend(capacity)
         self._delivery = Delivery(capacity)
         self._loss = Loss(capacity)
+        self._queueing = Queueing(capacity)
         self._rates = Rates(capacity)
         self._probing = Probing(capacity)
         self._rtt_s: Floats = np.zeros(capacity)
@@ -78,6 +81,7 @@ class Estimator:
         row = self._numbers.add(transport)
         for column in (self._trend, self._delivery, self._loss, self._probing):
             column.reset(row)
+        self._queueing.reset(row, now)
         self._rates.reset(row, self._most_bps)
         self._rtt_s[row] = FIRST_RTT_S
         self._reported_at[row] = now
@@ -152,7 +156,8 @@ class Estimator:
     def take_probes(self, now: float) -> list[Probe]:
         """To be sent now. What the plane refuses comes back by `on_probe_refused`."""
         probes = []
-        for row in self._probing.due(self._rates.bps, now).tolist():
+        stands = (self._queueing.waited_s > STANDING_S) & (now - self._reported_at < KNOWN_FOR_S)
+        for row in self._probing.due(self._rates.bps, stands, now).tolist():
             rate_bps, arriving_bps = float(self._rates.bps[row]), float(self._arriving_bps[row])
             probes.append(self._probing.begin(row, self._numbers.transport(row), rate_bps, arriving_bps, now))
         return probes
@@ -172,7 +177,8 @@ class Estimator:
             return
         stretch = self._delivery.stretch(row, float(cluster["first_sent_at_s"]), float(cluster["last_sent_at_s"]))
         packet_bytes = float(cluster["sent_bytes"]) / max(1, int(cluster["sent_packets"]))
-        found_bps = self._probing.on_answer(row, packet_bytes, stretch, float(self._rates.bps[row]), now)
+        is_queued = bool(self._queueing.waited_s[row] > WAITED_S)
+        found_bps = self._probing.on_answer(row, packet_bytes, stretch, float(self._rates.bps[row]), is_queued, now)
         if found_bps is not None:
             self._rates.on_measured(row, found_bps)
 
@@ -187,20 +193,25 @@ class Estimator:
         self._rtt_s[rows] = rtt_s + RTT_SHARE * (sample_s - rtt_s)
         lost = (reports["lost_packets"] - reports["reordered_packets"]).astype(np.float64)
         acked = (reports["acked_packets"]).astype(np.float64)
-        self._loss.on_reports(rows, lost, acked, elapsed_s, now)
         self._arriving_bps[rows] = self._delivery.pace(rows, ARRIVING_S).arrived_bps
         pace = self._delivery.pace(rows, CARRIED_S)
+        self._queueing.on_moment(rows, pace.under_way_s, now)
+        waited_s = self._queueing.waited_s[rows]
+        self._loss.on_reports(rows, lost, acked, waited_s > STANDING_S, elapsed_s, now)
         fell_at = self._rates.fell_at[rows]
         signals = Signals(
             usage=self._trend.usage[rows],
             arriving_bps=self._arriving_bps[rows],
             carried_bps=pace.arrived_bps,
             later_s=pace.later_s,
+            waited_s=waited_s,
+            rose_s=self._queueing.rose_s[rows],
             rtt_s=self._rtt_s[rows],
             lost_share=self._loss.share[rows],
             is_losing=self._loss.is_congestion(rows),
             may_grow=self._loss.allows_growth(rows),
             is_excused=self._probing.is_under_way(rows, now) | (now < self._burst_until[rows]),
+            is_settling=self._probing.is_under_way(rows, now - self._rtt_s[rows]),
         )
         self._rates.on_signals(rows, signals, elapsed_s, now)
         fell = rows[self._rates.fell_at[rows] != fell_at]

@@ -28,9 +28,11 @@ class Loss:
         self._lost: Floats = np.zeros(capacity)
         self._all: Floats = np.zeros(capacity)
         self._answered_until: Floats = np.zeros(capacity)
+        self._is_queued: Flags = np.zeros(capacity, np.bool_)
 
     def reset(self, row: int) -> None:
         self._answered_until[row] = -np.inf
+        self._is_queued[row] = False
         for column in (self.share, self.usual, self._lost, self._all):
             column[row] = 0
 
@@ -38,12 +40,17 @@ class Loss:
         """Less is sent from now on. What is reported lost in the next round trip was sent before that. And some of it
         was perhaps usual: if it goes on like this, it shall be answered less."""
         share, usual = self.share[rows], self.usual[rows]
-        self.usual[rows] = np.minimum(MOST_USUAL, usual + PERHAPS_USUAL * np.maximum(0.0, share - usual))
+        perhaps = np.where(self._is_queued[rows], 0.0, PERHAPS_USUAL * np.maximum(0.0, share - usual))
+        self.usual[rows] = np.minimum(MOST_USUAL, usual + perhaps)
         self._lost[rows] = self._all[rows] = self.share[rows] = 0
         self._answered_until[rows] = now + np.maximum(rtt_s, ANSWERED_FOR_S)
 
-    def on_reports(self, rows: Rows, lost: Floats, acked: Floats, elapsed_s: Floats, now: float) -> None:
-        """Packets since the last report: lost less those that arrived after all, and acknowledged."""
+    def on_reports(
+        self, rows: Rows, lost: Floats, acked: Floats, is_queued: Flags, elapsed_s: Floats, now: float
+    ) -> None:
+        """Packets since the last report: lost less those that arrived after all, and acknowledged. `is_queued`: a queue
+        stands, so that it is its end which they have fallen off, and nothing usual."""
+        self._is_queued[rows] = is_queued
         counts = now >= self._answered_until[rows]
         lost, acked = np.where(counts, lost, 0.0), np.where(counts, acked, 0.0)
         kept = np.exp(-elapsed_s / MEMORY_S)
@@ -53,12 +60,13 @@ class Loss:
         share = np.where(enough, np.minimum(1.0, self._lost[rows] / np.maximum(self._all[rows], 1.0)), 0.0)
         self.share[rows] = share
         usual = self.usual[rows]
-        towards_s = np.where(share > usual, USUAL_RISES_S, USUAL_FALLS_S)
+        towards_s = np.where(share > usual, np.where(is_queued, np.inf, USUAL_RISES_S), USUAL_FALLS_S)
         moved = usual + (share - usual) * -np.expm1(-elapsed_s / towards_s)
         self.usual[rows] = np.where(enough, np.minimum(MOST_USUAL, moved), usual)
 
     def is_congestion(self, rows: Rows) -> Flags:
-        return self.share[rows] > np.maximum(CONGESTING, self.usual[rows] + ABOVE_USUAL)
+        usual = np.where(self._is_queued[rows], 0.0, self.usual[rows] + ABOVE_USUAL)
+        return self.share[rows] > np.maximum(CONGESTING, usual)
 
     def allows_growth(self, rows: Rows) -> Flags:
         return self.share[rows] <= np.maximum(ACCEPTED, self.usual[rows] + ACCEPTED)

@@ -15,7 +15,7 @@ from math import ceil
 
 import numpy as np
 
-from sfu.core.estimation.columns import Counts, Floats, Rows
+from sfu.core.estimation.columns import Counts, Flags, Floats, Rows
 from sfu.core.estimation.delivery import Stretch
 
 LASTS_S = 0.12  # libwebrtc's last 15 ms, behind a pacer: ours are measured along with frames that leave at once, and
@@ -56,11 +56,12 @@ class Probing:
         self._cluster: Counts = np.zeros(capacity, np.int64)  # under way; 0: none
         self._tried_bps: Floats = np.zeros(capacity)
         self._settled_at: Floats = np.zeros(capacity)
+        self._fell_at: Floats = np.zeros(capacity)
         self._last_cluster = 0
 
     def reset(self, row: int) -> None:
         self._goal_bps[row] = self._cluster[row] = 0
-        self._due_at[row] = self._settled_at[row] = -np.inf
+        self._due_at[row] = self._settled_at[row] = self._fell_at[row] = -np.inf
         self._wait_s[row] = FIRST_WAIT_S
         self._factor[row] = BOLD
         self._packet_bytes[row] = PADDING_BYTES
@@ -68,24 +69,27 @@ class Probing:
     def set_goal(self, row: int, goal_bps: float, now: float) -> None:
         """What there would be use for, now. 0: nothing is amiss."""
         if goal_bps > BOLD * self._goal_bps[row]:  # much more is wanted than before: a limit was lifted
-            self._due_at[row] = min(self._due_at[row], now)
+            self._due_at[row] = min(self._due_at[row], max(now, self._fell_at[row] + FIRST_WAIT_S))
         self._goal_bps[row] = goal_bps
 
-    def is_under_way(self, rows: Rows, now: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        under_way: np.ndarray[tuple[int], np.dtype[np.bool_]] = now < self._settled_at[rows]
+    def is_under_way(self, rows: Rows, sent_at: float | Floats) -> Flags:
+        """What left then may have queued up behind a probe."""
+        under_way: Flags = sent_at < self._settled_at[rows]
         return under_way
 
     def on_fall(self, rows: Rows, now: float) -> None:
-        """These were overused just now."""
+        """These were overused just now. What pictures have lost is wanted more than before, and not probed for yet."""
+        self._fell_at[rows] = now
         self._due_at[rows] = now + FIRST_WAIT_S
         self._wait_s[rows] = FIRST_WAIT_S
         self._factor[rows] = CAREFUL
 
-    def due(self, rates_bps: Floats, now: float) -> Rows:
-        """Of all rows. `rates_bps` are the estimates."""
+    def due(self, rates_bps: Floats, stands: Flags, now: float) -> Rows:
+        """Of all rows. `rates_bps` are the estimates. Not where a queue `stands`: a probe would only make it longer."""
         lost = (self._cluster > 0) & (now > self._settled_at + NEVER_ANSWERED_S)
         self._cluster[lost] = 0
-        return np.flatnonzero((self._goal_bps > WORTHWHILE * rates_bps) & (self._due_at <= now) & (self._cluster == 0))
+        ready = (self._due_at <= now) & (self._cluster == 0) & ~stands
+        return np.flatnonzero((self._goal_bps > rates_bps) & ready)
 
     def begin(self, row: int, transport: int, rate_bps: float, arriving_bps: float, now: float) -> Probe:
         tried_bps = min(max(self._factor[row] * rate_bps, LEAST_TRIED_BPS), WORTHWHILE * self._goal_bps[row])
@@ -106,8 +110,11 @@ class Probing:
     def expects(self, row: int, cluster: int) -> bool:
         return bool(self._cluster[row] == cluster)
 
-    def on_answer(self, row: int, packet_bytes: float, stretch: Stretch, rate_bps: float, now: float) -> float | None:
-        """What the estimate is to be from now on; `None`: nothing was found out."""
+    def on_answer(
+        self, row: int, packet_bytes: float, stretch: Stretch, rate_bps: float, is_queued: bool, now: float
+    ) -> float | None:
+        """What the estimate is to be from now on; `None`: nothing was found out. It is lowered only where a queue
+        stands as well: else the remote was busy."""
         self._cluster[row] = 0
         if packet_bytes > 0:
             self._packet_bytes[row] = packet_bytes
@@ -123,7 +130,7 @@ class Probing:
             self._due_at[row] = now
             return min(found_bps, max(rate_bps, WORTHWHILE * float(self._goal_bps[row])))
         self._wait(row, rate_bps, now)
-        return max(SATURATED * stretch.arrived_bps, LOWERS_TO * rate_bps)  # the remote may have been busy
+        return max(SATURATED * stretch.arrived_bps, (LOWERS_TO if is_queued else 1.0) * rate_bps)
 
     def _wait(self, row: int, rate_bps: float, now: float) -> None:
         self._due_at[row] = now + self._wait_s[row]

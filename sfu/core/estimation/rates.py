@@ -22,10 +22,9 @@ LEAST_BPS = 30_000.0  # one voice. Whatever is measured, sound is sent
 BACK_OFF = 0.85  # of what the path carries: the rest drains the queue (GCC draft §5.5)
 LIMITED, LIMITED_BACK_OFF = 0.8, 0.95  # the same where less than this share of the estimate arrives: beside somebody
 # else's download the lowest layers would be given up step by step
-HARDLY_SENDS = (
-    0.5  # of the estimate: what arrives then says nothing of the path, and a stall of the remote is no reason
-)
-# to give up all but that
+HARDLY_SENDS = 0.5  # of the estimate, lately: what arrives then says nothing of the path, and a stall of the remote is
+# no reason to give up all but that
+USED_FOR_S = 2.0  # "lately": when a path falls to a sixth, a sixth arrives at once
 GROWTH_PER_S = 1.08  # far from where the path ended last (GCC draft §5.5)
 PACKET_BITS = 1200 * 8  # near to it: one packet per response time (GCC draft §5.5)
 FEEDBACK_DELAY_S = 0.1  # and a response is a round trip and a report (GCC draft §5.5)
@@ -35,6 +34,16 @@ HEADROOM = 1.05  # over what arrives; and
 HEADROOM_BPS = 10_000.0  # (libwebrtc allows 1.5 times, its sender being able to make use of it)
 FLOOD_S = 0.12  # longer by this within the last moment: overuse, whatever the trend says. That counts groups, and of a
 # path that has become slow few arrive. Lower: jitter, or a large frame, is taken for it
+WAITED_S = 0.015  # even the quickest packet of the last moment: less is no queue, and a trend of it is jitter's
+ROSE_S = (
+    0.05  # a queue of `FLOOD_S` that was shorter by so much a moment ago is a flood, too: of pictures that come once
+)
+# in a while, the one moment is before it and the next one after
+STANDING_S = (
+    0.25  # a queue so long that stands is overuse, whatever else it is: key frames and probes make shorter ones.
+)
+# Lower: who shares a deep queue with a download gives way to it; higher: everybody is heard later
+STANDING_PATIENCE_S = 1.0  # between two steps down for that: it has to drain
 PATIENCE_S = (0.2, 0.5)  # between two steps down a round trip and a report pass: the first must have shown
 
 
@@ -45,11 +54,14 @@ class Signals(NamedTuple):
     arriving_bps: Floats  # over half a second
     carried_bps: Floats  # over the last moment: while a queue stands, what the path carries
     later_s: Floats  # in that moment the way has become so much longer
+    waited_s: Floats  # and even the quickest packet was so much longer under way than it could have been
+    rose_s: Floats  # that was so much less in the moment before
     rtt_s: Floats
     lost_share: Floats
     is_losing: Flags  # more than is usual, so that it must be congestion
     may_grow: Flags
     is_excused: Flags  # the queue may be a probe's or a key frame's
+    is_settling: Flags  # what is reported now left while it may have been a probe's: a trend says nothing, a flood does
 
 
 class Rates:
@@ -58,11 +70,12 @@ class Rates:
         self.fell_at: Floats = np.zeros(capacity)
         self._end_bps: Floats = np.zeros(capacity)  # what the path carried when it was overused
         self._most_bps: Floats = np.zeros(capacity)
+        self._used_bps: Floats = np.zeros(capacity)  # what has arrived at most, fading
 
     def reset(self, row: int, most_bps: float) -> None:
         self.bps[row] = min(START_BPS, most_bps)
         self.fell_at[row] = -np.inf
-        self._end_bps[row] = 0
+        self._end_bps[row] = self._used_bps[row] = 0
         self._most_bps[row] = most_bps
 
     def on_signals(self, rows: Rows, signals: Signals, elapsed_s: Floats, now: float) -> None:
@@ -70,13 +83,20 @@ class Rates:
         after = np.where(signals.may_grow, self._grown(rows, before, signals, elapsed_s, now), before)
         rests = now - self.fell_at[rows] < np.clip(signals.rtt_s + FEEDBACK_DELAY_S, *PATIENCE_S)
         # A trend is late: where packets come faster than they were sent, the queue is on its way down.
-        grows = (signals.usage == Usage.OVER) & (signals.later_s > 0) | (signals.later_s > FLOOD_S)
-        overused = grows & ~signals.is_excused & ~rests & (signals.carried_bps > 0)
+        grows = (signals.usage == Usage.OVER) & (signals.later_s > 0) & (signals.rose_s >= 0)
+        grows &= (signals.waited_s > WAITED_S) & ~signals.is_settling
+        stands = signals.waited_s > STANDING_S
+        outstands = stands & (now - self.fell_at[rows] >= STANDING_PATIENCE_S)
+        floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
+        answerable = grows | floods | outstands
+        overused = answerable & ~signals.is_excused & ~rests & (signals.carried_bps > 0)
         # Who sends much less than it might has hardly filled the queue alone, and drains it by sending still less.
         limited = signals.arriving_bps < LIMITED * before
         share = np.where(limited, LIMITED_BACK_OFF, BACK_OFF)
         # And who sends next to nothing learns little of the path: one step at a time.
-        lowest = np.where(signals.arriving_bps < HARDLY_SENDS * before, BACK_OFF * before, 0.0)
+        used_bps = np.maximum(signals.arriving_bps, self._used_bps[rows] * np.exp(-elapsed_s / USED_FOR_S))
+        self._used_bps[rows] = used_bps
+        lowest = np.where((used_bps < HARDLY_SENDS * before) & ~stands, BACK_OFF * before, 0.0)
         fallen = np.minimum(before, np.maximum(share * signals.carried_bps, lowest))
         after = np.where(overused, fallen, after)
         loses = signals.is_losing & ~rests & ~overused
@@ -97,5 +117,8 @@ class Rates:
         is_near = (np.abs(before - end_bps) <= NEAR * end_bps) & (now - self.fell_at[rows] < NEAR_FOR_S)
         step_bps = PACKET_BITS / (signals.rtt_s + FEEDBACK_DELAY_S) * elapsed_s
         grown = np.where(is_near, before + step_bps, before * GROWTH_PER_S**elapsed_s)
-        bound = np.maximum(before, HEADROOM * signals.arriving_bps + HEADROOM_BPS)
+        headroom_bps = np.where(signals.waited_s > WAITED_S, 0.0, (HEADROOM - 1) * signals.arriving_bps + HEADROOM_BPS)
+        bound = np.maximum(
+            before, signals.arriving_bps + headroom_bps
+        )  # with a queue, the path carries that and no more
         return np.where(signals.usage == Usage.NORMAL, np.minimum(grown, bound), before)

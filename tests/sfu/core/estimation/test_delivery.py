@@ -23,7 +23,7 @@ def told(path: Bottleneck, now: float) -> Delivery:
 def test_below_what_the_path_carries_it_arrives_as_it_was_sent() -> None:
     path = Bottleneck(1, rate_bps=5e6)
     path.run(1e6, 0.0, 2.0)
-    arrived, sent, later_s = told(path, 10.0).pace(ROW, 0.5)
+    arrived, sent, later_s, _ = told(path, 10.0).pace(ROW, 0.5)
     assert later_s[0] == pytest.approx(0.0, abs=1e-6)
     assert arrived[0] == pytest.approx(1e6, rel=0.01)
     assert sent[0] == pytest.approx(1e6, rel=0.01)
@@ -34,16 +34,25 @@ def test_above_it_what_arrives_is_what_the_path_carries() -> None:
     path.run(3e6, 0.0, 1.0)
     delivery = told(path, 10.0)
     for window_s in (0.2, 0.5):
-        arrived, sent, later_s = delivery.pace(ROW, window_s)
+        arrived, sent, later_s, _ = delivery.pace(ROW, window_s)
         assert later_s[0] == pytest.approx(window_s * 2 / 3, rel=0.35)
         assert arrived[0] == pytest.approx(1e6, rel=0.01)
         assert sent[0] == pytest.approx(3e6, rel=0.05)
+
+
+def test_the_quickest_packet_of_the_last_moment_was_under_way_so_long() -> None:
+    path = Bottleneck(1, rate_bps=1e6)
+    path.run(0.5e6, 0.0, 1.0)
+    calm_s = told(path, 10.0).pace(ROW, 0.2).under_way_s[0]
+    path.run(3e6, 1.0, 1.5)
+    assert told(path, 10.0).pace(ROW, 0.2).under_way_s[0] - calm_s == pytest.approx(1.0 - 0.2 * 2 / 3, abs=0.05)
 
 
 def test_before_two_groups_have_come_there_is_no_rate() -> None:
     delivery = Delivery(1)
     delivery.reset(0)
     assert delivery.pace(ROW, 0.5).arrived_bps[0] == 0
+    assert np.isinf(delivery.pace(ROW, 0.5).under_way_s[0])
     assert delivery.stretch(0, 0.0, 10.0).groups == 0
 
 
@@ -52,7 +61,7 @@ def test_after_a_pause_only_what_came_since_counts() -> None:
     path.run(0.5e6, 0.0, 1.0)
     path._free_at = 1.8  # away
     path.run(0.5e6, 1.0, 1.9)
-    arrived, _, later_s = told(path, 10.0).pace(ROW, 0.2)
+    arrived, _, later_s, _ = told(path, 10.0).pace(ROW, 0.2)
     assert arrived[0] == pytest.approx(2e6, rel=0.01)
     assert later_s[0] < 0, "what had waited comes faster than it was sent"
 

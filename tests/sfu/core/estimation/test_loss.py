@@ -10,11 +10,13 @@ ROW = np.array([0])
 EVERY_S = 0.1
 
 
-def run(loss: Loss, share: float, seconds: float, now: float = 0.0, packets: float = 30.0) -> float:
+def run(
+    loss: Loss, share: float, seconds: float, now: float = 0.0, packets: float = 30.0, *, is_queued: bool = False
+) -> float:
     for _ in range(round(seconds / EVERY_S)):
         now += EVERY_S
         lost = np.array([share * packets])
-        loss.on_reports(ROW, lost, packets - lost, np.array([EVERY_S]), now)
+        loss.on_reports(ROW, lost, packets - lost, np.array([is_queued]), np.array([EVERY_S]), now)
     return now
 
 
@@ -42,6 +44,14 @@ def test_what_stays_becomes_usual_and_is_forgotten_sooner() -> None:
     assert loss.is_congestion(ROW)[0]
 
 
+def test_what_falls_off_a_queue_is_never_usual() -> None:
+    loss = fresh()
+    now = run(loss, 0.12, 30.0, is_queued=True)
+    assert loss.is_congestion(ROW)[0] and loss.usual[0] == 0
+    loss.on_answered(ROW, np.array([0.1]), now)
+    assert loss.usual[0] == 0
+
+
 def test_a_few_packets_say_nothing() -> None:
     loss = fresh()
     run(loss, 0.5, 2.0, packets=0.6)
@@ -60,6 +70,7 @@ def test_what_was_sent_before_an_answer_is_not_answered_again() -> None:
 
 def test_packets_that_were_only_late_are_taken_back() -> None:
     loss = fresh()
-    loss.on_reports(ROW, np.array([30.0]), np.array([70.0]), np.array([0.1]), 0.1)
-    loss.on_reports(ROW, np.array([-30.0]), np.array([130.0]), np.array([0.1]), 0.2)
+    calm = np.array([False])
+    loss.on_reports(ROW, np.array([30.0]), np.array([70.0]), calm, np.array([0.1]), 0.1)
+    loss.on_reports(ROW, np.array([-30.0]), np.array([130.0]), calm, np.array([0.1]), 0.2)
     assert loss.share[0] < 0.02

@@ -27,12 +27,13 @@ class Prober:
         self.probing.reset(0)
         self.carries_bps = carries_bps
         self.rate_bps = rate_bps
+        self.queue_stands = False
         self.now = 0.0
         self.tried: list[tuple[float, float]] = []  # (time, total rate)
         self.probing.set_goal(0, goal_bps, 0.0)
 
     def is_due(self) -> bool:
-        return bool(len(self.probing.due(np.array([self.rate_bps]), self.now)))
+        return bool(len(self.probing.due(np.array([self.rate_bps]), np.array([self.queue_stands]), self.now)))
 
     def run(self, seconds: float) -> None:
         end = self.now + seconds
@@ -44,7 +45,7 @@ class Prober:
                 self.tried.append((self.now, total_bps))
                 stretch = Stretch(10, total_bps, min(total_bps, self.carries_bps))
                 self.now += 0.3
-                found = self.probing.on_answer(0, 1100.0, stretch, self.rate_bps, self.now)
+                found = self.probing.on_answer(0, 1100.0, stretch, self.rate_bps, False, self.now)
                 if found is not None:
                     self.rate_bps = found
             self.now += 0.05
@@ -79,17 +80,44 @@ def test_nothing_is_probed_for_without_use() -> None:
     prober.run(10.0)
     assert prober.tried == []
     prober.probing.set_goal(0, 1.02e6, prober.now)
-    assert not prober.is_due()
+    assert prober.is_due(), "what is missing may be little"
 
 
-def test_after_overuse_it_waits_and_is_careful_unless_much_more_is_wanted() -> None:
-    prober = Prober(carries_bps=1e9, goal_bps=2e6)
+def test_after_overuse_it_waits_and_is_careful_though_more_is_wanted_now() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=0.0)
     prober.probing.on_fall(np.array([0]), 0.0)
+    prober.probing.set_goal(0, 6e6, 0.0)
     prober.run(FIRST_WAIT_S - 0.1)
     assert prober.tried == []
-    prober.probing.set_goal(0, 6e6, prober.now)
     prober.run(0.2)
     assert prober.tried[0][1] == pytest.approx(CAREFUL * 1e6) and CAREFUL < BOLD
+
+
+def test_when_much_more_is_wanted_than_before_it_does_not_wait() -> None:
+    prober = Prober(carries_bps=1e6, goal_bps=2e6)
+    prober.run(20.0)
+    tried = len(prober.tried)
+    prober.probing.set_goal(0, 6e6, prober.now)
+    prober.run(0.1)
+    assert len(prober.tried) == tried + 1
+
+
+def test_a_queue_that_stands_is_not_made_longer() -> None:
+    prober = Prober(carries_bps=1e9, goal_bps=2e6)
+    prober.queue_stands = True
+    prober.run(5.0)
+    assert prober.tried == []
+    prober.queue_stands = False
+    assert prober.is_due()
+
+
+@pytest.mark.parametrize(("is_queued", "expected_bps"), [(True, 0.85e6), (False, 1e6)])
+def test_only_with_a_queue_is_a_slow_answer_the_paths_doing(is_queued: bool, expected_bps: float) -> None:
+    probing = Probing(1)
+    probing.reset(0)
+    probing.set_goal(0, 9e6, 0.0)
+    probing.begin(0, 7, 1e6, 0.0, 0.0)
+    assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.5e6), 1e6, is_queued, 0.3) == pytest.approx(expected_bps)
 
 
 def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
@@ -108,4 +136,4 @@ def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
 def test_an_answer_about_too_little_says_nothing() -> None:
     prober = Prober(carries_bps=1e9, goal_bps=9e6)
     prober.probing.begin(0, 7, 1e6, 0.0, 0.0)
-    assert prober.probing.on_answer(0, 0.0, Stretch(1, 0.0, 0.0), 1e6, 0.3) is None
+    assert prober.probing.on_answer(0, 0.0, Stretch(1, 0.0, 0.0), 1e6, False, 0.3) is None

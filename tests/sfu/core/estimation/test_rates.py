@@ -32,10 +32,13 @@ class Case:
     arriving_bps: float = 2e6
     carried_bps: float = 2e6
     later_s: float = 0.0
+    waited_s: float = 0.0
+    rose_s: float = 0.0
     lost_share: float = 0.0
     is_losing: bool = False
     may_grow: bool = True
     is_excused: bool = False
+    is_settling: bool = False
 
 
 def after(case: Case, seconds: float = 1.0, start_bps: float = 2e6) -> float:
@@ -47,18 +50,22 @@ def after(case: Case, seconds: float = 1.0, start_bps: float = 2e6) -> float:
         arriving_bps=np.array([case.arriving_bps]),
         carried_bps=np.array([case.carried_bps]),
         later_s=np.array([case.later_s]),
+        waited_s=np.array([case.waited_s]),
+        rose_s=np.array([case.rose_s]),
         rtt_s=np.array([0.1]),
         lost_share=np.array([case.lost_share]),
         is_losing=np.array([case.is_losing]),
         may_grow=np.array([case.may_grow]),
         is_excused=np.array([case.is_excused]),
+        is_settling=np.array([case.is_settling]),
     )
     for n in range(round(seconds / EVERY_S)):
         rates.on_signals(ROW, signals, np.array([EVERY_S]), n * EVERY_S)
     return float(rates.bps[0])
 
 
-OVER = Case(usage=Usage.OVER, carried_bps=1e6, later_s=0.05)
+OVER = Case(usage=Usage.OVER, carried_bps=1e6, later_s=0.05, waited_s=0.05)
+STANDING = Case(carried_bps=1e6, waited_s=0.3, may_grow=False)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +77,14 @@ OVER = Case(usage=Usage.OVER, carried_bps=1e6, later_s=0.05)
         ("nor while more is lost than usual", Case(may_grow=False), 2e6),
         ("overuse: less than the path carries", OVER, BACK_OFF * 1e6),
         ("what comes faster than it was sent drains", replace(OVER, later_s=-0.05), 2e6),
+        ("nor is there any where packets pass without waiting", replace(OVER, waited_s=0.0), 2e6),
         ("a probe's own queue is no overuse", replace(OVER, is_excused=True), 2e6),
+        ("nor is there a trend in what is left of it", replace(OVER, is_settling=True), 2e6),
+        ("but a flood", replace(OVER, is_settling=True, later_s=0.2), BACK_OFF * 1e6),
         ("a flood: the same, whatever the trend says", replace(OVER, usage=Usage.NORMAL, later_s=0.2), BACK_OFF * 1e6),
+        ("so is a queue that was not there a moment ago", replace(STANDING, waited_s=0.15, rose_s=0.1), BACK_OFF * 1e6),
+        ("a long queue that stands is overuse though it grows no more", STANDING, BACK_OFF * 1e6),
+        ("a short one may be", replace(STANDING, waited_s=0.2), 2e6),
         ("beside somebody else's download it falls by less", replace(OVER, arriving_bps=0.7e6), LIMITED_BACK_OFF * 1e6),
         ("who hardly sends falls step by step", replace(OVER, arriving_bps=1e5, carried_bps=1e5), BACK_OFF**5 * 2e6),
         ("losses never take it below what arrives", Case(lost_share=0.4, is_losing=True, may_grow=False), 2e6),
@@ -84,6 +97,21 @@ def test_what_is_seen_for_a_second(sentence: str, case: Case, expected_bps: floa
         assert 2e6 * 0.9**6 <= found <= 2e6 * 0.9**2
     else:
         assert found == pytest.approx(expected_bps, rel=0.001)
+
+
+def test_who_has_sent_much_until_now_falls_at_once_to_a_sixth() -> None:
+    rates = Rates(1)
+    rates.reset(0, MOST_BPS)
+    rates.on_measured(0, 2.7e6)
+    one = np.ones(1)
+    seen = Signals(
+        np.array([Usage.NORMAL], np.int64), 1.5e6 * one, 1.5e6 * one, 0 * one, 0 * one, 0 * one, 0.1 * one, 0 * one,
+        one < 0, one > 0, one < 0, one < 0,
+    )  # fmt: skip
+    rates.on_signals(ROW, seen, 0.1 * one, 0.0)
+    fallen = seen._replace(arriving_bps=0.9e6 * one, carried_bps=0.5e6 * one, later_s=0.2 * one)
+    rates.on_signals(ROW, fallen, 0.1 * one, 0.5)
+    assert rates.bps[0] == pytest.approx(LIMITED_BACK_OFF * 0.5e6)
 
 
 def test_an_estimate_has_bounds() -> None:
@@ -100,8 +128,8 @@ def test_near_to_where_the_path_ended_it_grows_by_a_packet_per_response() -> Non
     rates.on_measured(0, 2e6)
     one = np.ones(1)
     seen = Signals(
-        np.array([Usage.OVER], np.int64), 2e6 * one, 2e6 * one, 0.05 * one, 0.1 * one, 0 * one,
-        one < 0, one > 0, one < 0,
+        np.array([Usage.OVER], np.int64), 2e6 * one, 2e6 * one, 0.05 * one, 0.05 * one, 0 * one, 0.1 * one, 0 * one,
+        one < 0, one > 0, one < 0, one < 0,
     )  # fmt: skip
     rates.on_signals(ROW, seen, 0.1 * one, 0.0)
     fallen_bps = float(rates.bps[0])
