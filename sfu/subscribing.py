@@ -18,6 +18,7 @@ from sfu.control import LayerChanged, SubscriptionExplanation, SubscriptionStati
 from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, spent_bps
 from sfu.core.allowance import Allowance
 from sfu.core.errors import Refused
+from sfu.core.flooding import allocate_draining, is_flooded, room_after_s
 from sfu.core.ladder import Rung
 from sfu.core.layout import Layout, Picture, Rank, Wish, wishes
 from sfu.core.quality.received import ReceivedQuality
@@ -86,6 +87,7 @@ class Subscription:
         self._since = now
         self._wished_pixels: int | None = None
         self._stepped_at = -inf  # when bandwidth, or its return, last gave it another layer
+        self.resumes_at: float | None = None  # nothing is sent until then, and no key frame asked for
         self._context = context
         self._sent_before = context.plane.transmission(slot.number)
         self._key_frames = Allowance(
@@ -116,7 +118,7 @@ class Subscription:
     @property
     def awaited_layer(self) -> int | None:
         """The video layer whose next key frame this waits for."""
-        if self.track.spec.kind == "audio" or self.wanted_layer == self.current_layer:
+        if self.track.spec.kind == "audio" or self.wanted_layer == self.current_layer or self.resumes_at is not None:
             return None
         return self.wanted_layer
 
@@ -150,12 +152,17 @@ class Subscription:
             may_rise=now - self._stepped_at >= self._context.config.step_up_after_s,
         )
 
-    def apply(self, share: Share, now: float) -> None:
+    def apply(self, share: Share, now: float, *, flooded_bps: int | None = None) -> None:
+        """`flooded_bps`: so much the path carries, and far more is sent. Then a step down does not wait for the lower
+        layer's key frame: that would have to queue up behind pictures of which none arrives whole."""
         before, was_limited_by = self.rung, self._share.limited_by
         if share.limited_by is not was_limited_by or (share.rung is None) != (before is None):
             self._since = now
         self._share = share
         if share.rung is None:
+            self.resumes_at = None
+            if share.limited_by is LimitedBy.BANDWIDTH:
+                self._stepped_at = now
             if before is not None:
                 self.current_layer = None
                 self._context.plane.set_layer(self.slot.number, None)
@@ -165,11 +172,24 @@ class Subscription:
         self._since = now
         if before is not None and LimitedBy.BANDWIDTH in (was_limited_by, share.limited_by):
             self._stepped_at = now
+        if flooded_bps is not None and self.current_layer is not None and share.rung.layer < self.current_layer:
+            self.current_layer = None
+            self._context.plane.set_layer(self.slot.number, None)
+            self.resumes_at = now + room_after_s(share.rung.bitrate_bps, flooded_bps)
+        if self.resumes_at is not None:
+            return
         begins = before is None and not self.is_video
         look_back = (now - self._context.config.look_back_s, now) if begins else None
         self._context.plane.set_layer(self.slot.number, share.rung.layer, share.rung.temporal_id, look_back=look_back)
         if self.awaited_layer is not None:
             self.track.on_wish(self.awaited_layer, now)
+
+    def resume(self, now: float) -> None:
+        """With what it got last."""
+        self.resumes_at = None
+        if self.rung is not None:
+            self._context.plane.set_layer(self.slot.number, self.rung.layer, self.rung.temporal_id)
+            self.track.on_wish(self.rung.layer, now)
 
     def on_switched(self, layer: int, timestamp: int) -> None:
         self.current_layer = layer
@@ -184,7 +204,7 @@ class Subscription:
         """The subscriber cannot decode. What is asked for already costs nothing more; a new key frame does."""
         self._context.counters.key_frame_wishes += 1
         layer = self.wanted_layer if self.current_layer is None else self.current_layer
-        if layer is None or self.track.is_wished(layer):
+        if layer is None or self.track.is_wished(layer) or self.resumes_at is not None:
             return
         if self.current_layer is not None:
             self.quality.on_picture_lost()
@@ -296,27 +316,48 @@ class Subscriber:
 
     def on_timeout(self, now: float) -> None:
         subscriptions = {subscription.number: subscription for subscription in self.subscriptions()}
+        flooded_bps = None
         if self.endpoint.is_connected:
-            shares = allocate(self.budget.bps(now), self._demands(now))
+            flooded_bps = self._flooded_bps()
+            spend = allocate if flooded_bps is None else allocate_draining
+            shares = spend(self.budget.bps(now), self._demands(now))
             self.budget.on_allocation(shares, now)
         else:
             # Not before: the key frame that is asked for now would be sent to nobody.
             shares = dict.fromkeys(subscriptions, Share(None, LimitedBy.NOT_CONNECTED))
         is_at_rest = self._is_at_rest(shares, now)
         for number, share in shares.items():
-            subscriptions[number].apply(share, now)
+            subscriptions[number].apply(share, now, flooded_bps=flooded_bps)
+        resumes_at = self._resume(now)
         self._looks_at_rest = self._looks_at_rest + 1 if is_at_rest else 0
         if subscriptions:
             config = self._context.config
             rests = self._looks_at_rest > config.allocation_looks_until_rest
             at = next_round(config.allocation_rest_s if rests else config.allocation_interval_s, now)
-            self._context.deadlines.set(self, at)
+            self._context.deadlines.set(self, min(at, resumes_at))
+
+    def _resume(self, now: float) -> float:
+        """Those whose time has come. Returns when the next one's will have."""
+        draining = [held for held in self.subscriptions() if held.resumes_at is not None]
+        for subscription in draining:
+            if subscription.resumes_at is not None and subscription.resumes_at <= now:
+                subscription.resume(now)
+        return min((held.resumes_at for held in draining if held.resumes_at is not None), default=inf)
+
+    def _flooded_bps(self) -> int | None:
+        """What the path carries, if that is far less than what it is sent."""
+        estimate = self.budget.estimate
+        held_bps = sum(held.rung.bitrate_bps for held in self.subscriptions() if held.rung is not None)
+        return None if estimate is None or not is_flooded(held_bps, estimate.bps) else estimate.bps
 
     def _is_at_rest(self, shares: Allocation, now: float) -> bool:
-        """Nothing changes or is missing, and there is twice as much as is spent: bitrates drift, but not so far."""
+        """Nothing changes or is missing, and there is twice as much as is spent: bitrates drift, but not so far. Who
+        only rests after a step is missing something, and waits for the moment."""
         for subscription in self.subscriptions():
             share, held = shares[subscription.number], subscription.rung
-            if share.missing_bps or (share.rung is None) != (held is None) or share.limited_by is LimitedBy.LAST_N:
+            if share.missing_bps or (share.rung is None) != (held is None):
+                return False
+            if share.limited_by in (LimitedBy.BANDWIDTH, LimitedBy.LAST_N):
                 return False  # whom the last N are depends on who speaks
             if share.rung is not None and not share.rung.is_as(held):
                 return False

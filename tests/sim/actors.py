@@ -65,6 +65,7 @@ class Publisher(Remote):
         rids: Sequence[str] = ("q", "h", "f"),
         *,
         answers_key_frames: bool = True,
+        key_frame_factor: int = 3,
         room: str = "room",
         formats: Sequence[PayloadFormat] = VIDEO_FORMATS,
     ) -> None:
@@ -77,6 +78,7 @@ class Publisher(Remote):
             for index, rid in enumerate(rids or [""])
         ]
         self.answers_key_frames = answers_key_frames
+        self.key_frame_factor = key_frame_factor  # times as large as other frames
         self.encodes = Codec.VP8  # or H264
         self.requests: list[tuple[float, int]] = []  # (time, SSRC) of each PLI
         self.nacks: list[tuple[float, tuple[int, ...]]] = []
@@ -146,7 +148,7 @@ class Publisher(Remote):
             layer.key_frames += key_frame
             layer.picture_id = (layer.picture_id + 1) & 0x7FFF
             timestamp = self._timestamp(layer)
-            count = layer.packets_per_frame * (3 if key_frame else 1)
+            count = layer.packets_per_frame * (self.key_frame_factor if key_frame else 1)
             for index in range(count):
                 payload = h264_payload(key_frame=key_frame and index == 0)
                 if self.encodes is Codec.VP8:

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from tests.sim.scenario import Scenario, Stage, Trace
-from tests.sim.scenarios import DOWNLOAD, RANDOM_LOSS, down_and_up
+from tests.sim.scenarios import DOWNLOAD, FALL, RANDOM_LOSS, down_and_up
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "estimation"
 DRAWN = {
     "steps": down_and_up("A link falls from 3 to 0.8 Mbit/s and comes back"),
     "steps_rtt_300": down_and_up("The same over 300 ms of round trip", delay_s=0.15),
+    "fall": FALL,
     "loss": RANDOM_LOSS,
     "download": DOWNLOAD,
 }

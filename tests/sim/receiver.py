@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 from random import Random
 
-from sfu.control import AddSlot, SlotAdded, Subscribe
+from sfu.control import AddSlot, LayerChanged, SlotAdded, Subscribe
 from sfu.core.feedback import ArrivalFeedback
 from sfu.core.types import Codec
-from sfu.wire import rtp, twcc
+from sfu.wire import rtp, twcc, vp8
 from sfu.wire.demux import Kind, classify
 from sfu.wire.feedback import Nack
 from sfu.wire.serial import Unwrapper
@@ -30,7 +30,8 @@ CODECS: Mapping[str, Mapping[Codec, tuple[int, int | None]]] = {
 
 
 class Picture:
-    """What one video Slot's SSRC brings: when frames were whole. A frame is whole with all before it."""
+    """What one video Slot's SSRC brings: when frames were whole. A frame is whole with all before it, but for a key
+    frame: with that a decoder goes on, whatever was missing."""
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
@@ -40,9 +41,12 @@ class Picture:
         self._next: int | None = None
         self._waiting: dict[int, bool] = {}  # number -> does it end a frame?
         self._missing_since: dict[int, float] = {}
+        self._key_frame: int | None = None  # the first packet of one that is not whole yet
 
-    def on_packet(self, number: int, ends_frame: bool, now: float) -> None:
+    def on_packet(self, number: int, ends_frame: bool, now: float, *, starts_key_frame: bool = False) -> None:
         unwrapped = self._numbers.unwrap(number)
+        if starts_key_frame:
+            self._key_frame = unwrapped
         if self._next is None:
             self._next = unwrapped
         if unwrapped < self._next or unwrapped in self._waiting:
@@ -51,6 +55,8 @@ class Picture:
             self._missing_since.setdefault(missing, now)
         self._missing_since.pop(unwrapped, None)
         self._waiting[unwrapped] = ends_frame
+        if self._key_frame is not None and self._is_whole(self._key_frame):
+            self._skip_to(self._key_frame)
         self._advance(now)
 
     def missing(self, now: float) -> tuple[int, ...]:
@@ -65,6 +71,17 @@ class Picture:
     def longest_freeze_s(self, since: float, until: float) -> float:
         times = [since, *(at for at in self.frames if since < at < until), until]
         return max(after - before for before, after in pairwise(times))
+
+    def _is_whole(self, number: int) -> bool:
+        while self._waiting.get(number) is False:
+            number += 1
+        return number in self._waiting
+
+    def _skip_to(self, number: int) -> None:
+        self._key_frame = None
+        self._next = max(number, self._next or 0)
+        self._waiting = {later: ends for later, ends in self._waiting.items() if later >= number}
+        self._missing_since = {later: since for later, since in self._missing_since.items() if later > number}
 
     def _advance(self, now: float) -> None:
         while self._next is not None and self._next in self._waiting:
@@ -92,6 +109,8 @@ class Receiver(Remote):
         self._feedback = ArrivalFeedback(FEEDBACK_S)
         self._slots = 0
         self._busy_until = 0.0
+        self._notices_seen = 0
+        self._switches: set[int] = set()  # timestamps of key frames that the server has switched at
 
     def subscribe(self, track: str) -> None:
         kind = "audio" if track.endswith("-audio") else "video"
@@ -128,7 +147,8 @@ class Receiver(Remote):
         number = self._transport_numbers.unwrap(int.from_bytes(header.extensions[IDS.transport_cc], "big"))
         self._arrivals.append((number, now))
         if header.ssrc in self._by_ssrc:
-            self._by_ssrc[header.ssrc].on_packet(header.sequence_number, header.marker, now)
+            starts = header.timestamp in self._seen_switches() and self._starts_picture(datagram)
+            self._by_ssrc[header.ssrc].on_packet(header.sequence_number, header.marker, now, starts_key_frame=starts)
         elif header.ssrc in self._repairs:
             self._on_repair(datagram, header.marker, self._repairs[header.ssrc], now)
         else:
@@ -139,7 +159,20 @@ class Receiver(Remote):
         header = rtp.parse(packet)
         if header.payload_end - header.payload_offset >= 2:  # else it is padding
             original = int.from_bytes(packet[header.payload_offset : header.payload_offset + 2], "big")
-            picture.on_packet(original, ends_frame, now)
+            starts = header.timestamp in self._seen_switches() and _starts_picture(packet[header.payload_offset + 2 :])
+            picture.on_packet(original, ends_frame, now, starts_key_frame=starts)
+
+    def _seen_switches(self) -> set[int]:
+        """What is a key frame stands in the payload; that a switch begins with one is known without decrypting."""
+        for notice in self.call.notices[self._notices_seen :]:
+            if isinstance(notice, LayerChanged):
+                self._switches.add(notice.timestamp)
+        self._notices_seen = len(self.call.notices)
+        return self._switches
+
+    def _starts_picture(self, datagram: bytes) -> bool:
+        packet = self._srtp.unprotect(datagram)
+        return _starts_picture(packet[rtp.parse(packet).payload_offset :])
 
     def _report(self) -> None:
         if self.call.now < self._busy_until:
@@ -156,3 +189,8 @@ class Receiver(Remote):
             missing = picture.missing(self.call.now)
             if missing:
                 self.send_rtcp(Nack(1, picture.ssrc, missing[-200:]).pack())
+
+
+def _starts_picture(payload: bytes) -> bool:
+    described = vp8.parse(payload) if payload else None
+    return described is not None and described.start_of_partition and described.key_frame

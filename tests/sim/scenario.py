@@ -24,6 +24,7 @@ SAMPLE_S = 0.1
 FRAME_RATE = 20.0
 # Packets of 1000 bytes per frame: 0.16, 0.48 and 1.92 Mbit/s.
 CAMERA_PACKETS = (1, 3, 12)
+LIVELY_CAMERA_PACKETS = (1, 4, 14)  # at 15 frames: 0.12, 0.48 and 1.7 Mbit/s, as Chromium sends 720 lines
 SMALL_CAMERA_PACKETS = (1, 3)
 THREE_MEGABIT = Conditions(rate_bps=3e6)
 
@@ -83,6 +84,7 @@ class Scenario:
     conditions: Conditions = THREE_MEGABIT
     cameras: Sequence[Sequence[int]] = (CAMERA_PACKETS, CAMERA_PACKETS)
     frame_rate: float = FRAME_RATE
+    key_frame_factor: int = 3
     seed: int = 1
 
 
@@ -177,7 +179,8 @@ class Stage:
         layer.wants_key_frame |= active
 
     def _publish(self, name: str, packets: Sequence[int]) -> Publisher:
-        publisher = Publisher(self.call, name, ("q", "h", "f")[: len(packets)])
+        rids = ("q", "h", "f")[: len(packets)]
+        publisher = Publisher(self.call, name, rids, key_frame_factor=self.scenario.key_frame_factor)
         for layer, count in zip(publisher.layers, packets, strict=True):
             layer.packets_per_frame = count
         frame_rate = self.scenario.frame_rate

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tests.sim.scenario import (
     CAMERA_PACKETS,
+    LIVELY_CAMERA_PACKETS,
     SMALL_CAMERA_PACKETS,
     THREE_MEGABIT,
     Act,
@@ -59,12 +60,50 @@ def down_and_up(sentence: str, delay_s: float = 0.01) -> Scenario:
     )
 
 
+FALL = Scenario(
+    "a link falls from 3 to 0.5 Mbit/s under one camera with large key frames, and comes back",
+    cameras=(LIVELY_CAMERA_PACKETS,),
+    frame_rate=15.0,
+    key_frame_factor=8,
+    steps=(
+        Run(10),
+        Check("the best layer is shown", shows(2)),
+        Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
+        Run(0.7),
+        Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
+        Run(1.8),
+        Check("the queue has gone", queue_below(0.1, last_s=0.5)),
+        Check("the picture stood still for a moment only", alive(0.75, since_s=5.0)),
+        Run(12),
+        Check("from then on the estimate is where it should be", estimate_between(0.8, 1.05, last_s=11)),
+        Check("and says why", limited_by("bandwidth", 0)),
+        Path("3 Mbit/s again", {"rate_bps": 3e6}),
+        Run(15),
+        Check("the best layer is back", shows(2)),
+        Check("without a jump", calm(after_s=9.0)),
+        Check("the picture never stood still for long", alive(0.75, since_s=5.0)),
+    ),
+)
+
+FULL_QUEUE = Scenario(
+    "a link falls to 0.5 Mbit/s, and its queue stays full",
+    cameras=((1, 3, 12),),
+    frame_rate=15.0,
+    steps=(
+        Run(8),
+        Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
+        Run(4),
+        Check("it does not", queue_below(0.3, last_s=1.0)),
+        Check("the estimate is below what the path carries", estimate_between(0.8, 1.0, last_s=1)),
+    ),
+)
+
 RANDOM_LOSS = Scenario(
     "2 %, then 10 % of the packets are lost, whatever is sent",
     steps=(
         Path("2 % are lost", {"loss": 0.02}),
         Run(12),
-        Check("2 % change nothing", estimate_between(0.85, 1.0, last_s=6)),
+        Check("2 % change nothing", estimate_between(0.85, 1.05, last_s=6)),
         Path("10 % are lost", {"loss": 0.1}),
         Run(18),
         Check("10 % are not taken for congestion for long", estimate_between(0.7, 1.0, last_s=5)),
@@ -77,7 +116,7 @@ BURSTS = Scenario(
     steps=(
         Path("four bursts a second", {"burst_enters": 0.01, "burst_leaves": 0.2}),
         Run(14),
-        Check("the estimate holds", estimate_between(0.7, 1.0, last_s=6)),
+        Check("the estimate holds", estimate_between(0.7, 1.05, last_s=6)),
         Check("every picture goes on", alive(1.0)),
     ),
 )
@@ -90,11 +129,11 @@ DOWNLOAD = Scenario(
         Act("a download begins", Stage.compete),
         Run(20),
         Check("it is not starved", lambda stage: None if stage.competitor_bps(20) > 0.7e6 else "it is"),
-        Check("nor is the call", estimate_between(0.1, 1.0, last_s=15)),
+        Check("nor is the call", estimate_between(0.08, 1.0, last_s=15)),
         Check("sound never paused", sound_never_rests(0.5)),
         Act("it stops", Stage.stop_competing),
         Run(15),
-        Check("all is as it was", estimate_between(0.85, 1.0, last_s=3)),
+        Check("all is as it was", estimate_between(0.85, 1.05, last_s=3)),
     ),
 )
 
@@ -179,13 +218,13 @@ def trouble(sentence: str, begin: Callable[[Stage], None], least: float) -> Scen
     """None of it is the path's doing. `least`: the share of it that the estimate keeps; a stall loses what it loses."""
     return Scenario(
         sentence,
-        cameras=(SMALL_CAMERA_PACKETS,),
+        cameras=(CAMERA_PACKETS,),
         conditions=replace(THREE_MEGABIT, rate_bps=0.5e6),
         steps=(
             Run(6),
             Act("it begins", begin),
             Run(8),
-            Check("the estimate is kept", estimate_between(least, 1.05, last_s=8)),
+            Check("the estimate is kept", estimate_between(least, 1.25, last_s=8)),
             Check("the picture stands still no longer than what stops it", alive(1.2, since_s=6.0)),
             Run(5),
             Check("and it is what it was", estimate_between(0.65, 1.05, last_s=1)),
@@ -212,6 +251,8 @@ def absent_path(stage: Stage) -> None:
 SCENARIOS = (
     down_and_up("a link falls from 3 to 0.8 Mbit/s and comes back"),
     down_and_up("the same over 300 ms of round trip", delay_s=0.15),
+    FALL,
+    FULL_QUEUE,
     RANDOM_LOSS,
     BURSTS,
     DOWNLOAD,
