@@ -10,6 +10,7 @@ from signaling.auth import Grant
 from signaling.messages import AnyServerMessage, LeaveReason, Resume
 from signaling.moderation_messages import AnyModeration
 from signaling.room_events import Change
+from signaling.taps.messages import AnyTapMessage
 from signaling.whip.exchange import Response
 
 
@@ -29,9 +30,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """To the recorder; what it says comes back by `on_word`."""
+    """To the recorder, whose words come back by `on_word`; or to whoever taps."""
 
-    order: AnyOrder
+    order: AnyOrder | AnyTapMessage
 
 
 @dataclass(frozen=True, slots=True)

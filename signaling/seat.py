@@ -9,9 +9,10 @@ from typing import Any
 from signaling.messages import TrackPublished, TrackUnpublished
 from signaling.recordings.session import RecordingSession
 from signaling.session import ClientSession
+from signaling.taps.session import TapSession
 from signaling.whip.session import HttpSession
 
-AnySession = ClientSession | HttpSession | RecordingSession
+AnySession = ClientSession | HttpSession | RecordingSession | TapSession
 Sending = Callable[[Any], None]
 Closing = Callable[[int, str], None]  # with the WebSocket's code, and ours
 

@@ -1,6 +1,7 @@
 """The server as a whole: Workers, the switchboard, and HTTP in front. Starts them in order, and stops them in order.
 
 HTTP ─┬─ /v1/rooms/{room}/connect   websocket.py ─► switchboard ─► workers.py ─► link ─► Worker
+      ├─ /v1/rooms/{room}/participants/{identity}/tap   taps/endpoint.py ─► switchboard
       ├─ /v1/whip, /v1/whep         whip/endpoints.py ─► switchboard
       ├─ /v1/dev/tokens             development.py
       ├─ /v1/…, /healthz, /readyz   api/ ─► switchboard
@@ -37,6 +38,7 @@ from signaling.recordings.starting import Starting
 from signaling.responses import add_headers, errors_as_problems
 from signaling.store import CannotOpenStore, open_store
 from signaling.switchboard import Switchboard
+from signaling.taps.endpoint import Taps
 from signaling.webhooks.dispatcher import Dispatcher
 from signaling.webhooks.opening import open_outbox
 from signaling.websocket import WebSockets
@@ -97,6 +99,7 @@ class Server:
         self.draining = Draining(self.switchboard)
         self._websockets = WebSockets(config, self.switchboard)
         self._lag = LoopLag()
+        self._taps: Taps | None = None
         self._runner: web.AppRunner | None = None
         self.http_port = config.http_port
 
@@ -176,6 +179,8 @@ class Server:
         if self._runner is not None:
             self.api.close()
         await self._websockets.wait_closed()
+        if self._taps is not None:
+            await self._taps.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -195,6 +200,8 @@ class Server:
         Endpoints(self.config, self.switchboard).add_routes(application.router)
         DevelopmentTokens(self.config).add_routes(application.router)
         Pages().add_routes(application.router)
+        self._taps = Taps(self.config, self.switchboard, self.api.doorkeeper)
+        self._taps.add_routes(application.router)
         self.api.add_routes(application.router)
         application.router.add_get("/metrics", self._metrics)
         return application

@@ -38,7 +38,6 @@ from signaling.names import Names, session_of
 from signaling.neighbours import Book, Callees, Connection, Exchange
 from signaling.outputs import Announce, Attend, Call, Close, Depart, Enter, Moderate, Output, Renew, Send, TakeUp, Tell
 from signaling.public_keys import PublicKey
-from signaling.recordings.session import RecordingSession
 from signaling.resume import ResumeTokens
 from signaling.room_events import Admitted, Entered, RoomEvent
 from signaling.rooms import RoomDirectory
@@ -345,7 +344,7 @@ class Switchboard:
                 logger.info("closed %s code=%s reason=%r", seat, code, reason)
 
     def _enter(self, number: int, seat: Seat, grant: Grant) -> None:
-        assert not isinstance(seat.session, RecordingSession)
+        assert isinstance(seat.session, ClientSession | HttpSession)
         try:
             if self._store.stalled:
                 raise Refused("unavailable", "nothing can be kept at the moment")

@@ -40,6 +40,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "signaling.process": ("sfu.control", "sfu.config", "sfu.logs", "sfu.startup", "sfu.frame_socket", "signaling"),
     # The recorder is a process, too, and known by what it is told and says.
     "signaling.outputs": ("sfu.control", "recorder.control", "signaling"),
+    # Taps are live recordings of one: the same packets become frames by the same code, and are decoded by it.
+    "signaling.taps": (
+        *("sfu.control", "sfu.tap", "sfu.wire", "sfu.core.types", "signaling"),
+        *("recorder.config", "recorder.files.decoding", "recorder.journal", "recorder.marks", "recorder.media"),
+        "recorder.take",
+    ),
+    "signaling.client.tapping": ("sfu.wire", "sfu.tap", "sfu.core.types", "recorder.files.decoding", "signaling"),
     "signaling.recordings": ("sfu.control", "recorder.control", "recorder.journal.events", "signaling"),
     "signaling.recordings.recorder": ("sfu.control", "sfu.frame_socket", "recorder.control", "signaling"),
     # Addresses are checked where they are written, by the code that will use them.
@@ -78,6 +85,7 @@ PURE = (
         for name in ("idempotency", "models", "openapi", "paging", "parameters", "problems", "reasons", "versions")
     ),
     "signaling.turn",
+    *(f"signaling.taps.{name}" for name in ("feed", "messages", "session")),
     *(f"signaling.whip.{name}" for name in ("egress", "exchange", "ingestion", "lines", "session")),
 )
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "threading", "os", "aiohttp", "secrets", "subprocess"}

@@ -67,9 +67,10 @@ class Api:
             *Keys(observer, keys).operations(),
             *Nodes(observer, workers, draining).operations(),
         )
+        self.doorkeeper = Doorkeeper(keys, switchboard.directory.check_welcome)
         self._dispatch = Dispatch(
             self.operations,
-            Doorkeeper(keys, switchboard.directory.check_welcome),
+            self.doorkeeper,
             idempotency,
             observer,
             recordings.room_of,

@@ -10,8 +10,10 @@ from signaling.client.rest import DevelopmentToken, development_token
 from signaling.client.room import Room, connect
 from signaling.client.sending import SentStream
 from signaling.client.subscribing import Reception
+from signaling.client.tapping import AudioFrame, Tap, VideoFrame
 
 __all__ = [
+    "AudioFrame",
     "DevelopmentToken",
     "Endpoint",
     "Impairment",
@@ -29,6 +31,8 @@ __all__ = [
     "RoomClosed",
     "SentStream",
     "SourceToPublish",
+    "Tap",
+    "VideoFrame",
     "connect",
     "development_token",
 ]

@@ -10,7 +10,7 @@ from random import Random, SystemRandom
 from typing import Protocol
 
 from sfu import __version__
-from sfu.core.types import TransportState
+from sfu.core.types import Kind, TransportState
 from sfu.net.certificate import Certificate
 from sfu.net.dtls import HandshakeFailed
 from signaling.client.changes import Changes
@@ -22,7 +22,9 @@ from signaling.client.publishing import Publication, Publisher, SourceToPublish
 from signaling.client.renewing import FreshToken, renew
 from signaling.client.roster import Roster
 from signaling.client.subscribing import Reception, Subscriber
+from signaling.client.tapping import Tap
 from signaling.errors import ProtocolError, Refused
+from signaling.message_values import Source
 from signaling.messages import (
     AnyEvent,
     ClientVersion,
@@ -221,6 +223,18 @@ class Room:
         """The best layer we want of a track; `None` lifts the limit."""
         await self._open.request(lambda number: LimitLayer(id=number, track=track, rid=rid))
 
+    def tap(
+        self,
+        of: str,
+        kind: Kind = "audio",
+        *,
+        source: Source | None = None,
+        token: str | None = None,
+        local: bool = True,
+    ) -> Tap:
+        """Sound as samples, or pictures as RGB (README.md, Taps). `token`: one that may `record`; None: ours."""
+        return Tap(self._url, self.name, token or self._token, of, kind, source, local=local)
+
     async def open_messages(self) -> None:
         """Returns when messages can be sent and received. Idempotent. Raises Refused, ConnectionError,
         HandshakeFailed, TimeoutError."""
@@ -245,6 +259,7 @@ class Room:
     async def refresh(self, token: str) -> None:
         """Go on by another token for the same identity and room. Raises Refused `refresh_invalid`."""
         await self._open.request(lambda number: Refresh(id=number, token=token))
+        self._token = token
 
     async def leave(self) -> None:
         """Say goodbye and close. Idempotent."""
@@ -276,6 +291,7 @@ class Room:
         return self._channel
 
     async def _join(self, url: str, room: str, token: str, subprotocol: str, auto_subscribe: bool) -> None:
+        self._url, self._token = url, token
         self._channel = await open_channel(
             url,
             room,

@@ -1,0 +1,1 @@
+"""Programs that listen to a room by taps, to begin from: live captions, and who speaks."""
