@@ -89,7 +89,9 @@ class Rates:
         outstands = stands & (now - self.fell_at[rows] >= STANDING_PATIENCE_S)
         floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
         answerable = grows | floods | outstands
-        overused = answerable & ~signals.is_excused & ~rests & (signals.carried_bps > 0)
+        # What loses packets is no passing queue, whoever has made it.
+        excused = signals.is_excused & ~signals.is_losing
+        overused = answerable & ~excused & ~rests & (signals.carried_bps > 0)
         # Who sends much less than it might has hardly filled the queue alone, and drains it by sending still less.
         limited = signals.arriving_bps < LIMITED * before
         share = np.where(limited, LIMITED_BACK_OFF, BACK_OFF)
