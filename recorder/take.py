@@ -97,13 +97,16 @@ class Take:
         marks.last_frame_s = timed.at_s
 
     def _mark_sound(self, timed: TimedFrame) -> None:
-        """Silence that was not sent (DTX) is no gap; a loss is."""
+        """Silence that was not sent (DTX) is no gap; a loss is, and what was missed before the stream began anew."""
         marks, frame = self.marks, timed.frame
         self._mark_frame(timed)
         last_s = marks.last_frame_s
         missing = last_s is not None and timed.at_s - last_s > _AUDIO_GAP_S
-        if last_s is not None and missing and frame.gap in (GapReason.LOSS, GapReason.DAMAGED):
-            marks.gaps.add(last_s, timed.at_s, frame.gap)
+        if last_s is not None and missing:
+            if frame.gap in (GapReason.LOSS, GapReason.DAMAGED):
+                marks.gaps.add(last_s, timed.at_s, frame.gap)
+            elif frame.gap is GapReason.BEGIN and not marks.mutes.touches(last_s, timed.at_s):
+                marks.gaps.add(last_s, timed.at_s, "restart")
         samples = opus.duration_samples(frame.bitstream) if frame.codec is Codec.OPUS else None
         marks.last_frame_s = timed.at_s + (samples / opus.CLOCK_RATE if samples else _FRAME_S)
 

@@ -14,7 +14,16 @@ import av
 
 from recorder.config import FilesConfig, JournalConfig, MediaConfig, Mode
 from recorder.following import follow
-from recorder.journal import Epoch, JournalReader, JournalWriter, Packet, RecordingEnded, SenderReport
+from recorder.journal import (
+    Epoch,
+    Event,
+    JournalReader,
+    JournalWriter,
+    Packet,
+    RecordingEnded,
+    SenderReport,
+    TrackStarted,
+)
 from recorder.recovery import recover
 from tests.recorder.clap import HEIGHT, MONOTONIC_S, UNIX_S, WIDTH, Entries, Publisher, Stage, claps, watch, worst
 
@@ -114,6 +123,30 @@ def test_a_recorder_that_comes_back_goes_on_in_the_same_recording(tmp_path: Path
     assert worst(seen.flashes, [at_s + 0.03 for at_s in (1.0, 3.0, 7.0, 9.0)]) < 0.02
     (gap,) = next(track for track in made.tracks if track.kind == "video").gaps
     assert (round(gap.from_s, 1), round(gap.to_s, 1), gap.reason) == (3.3, 6.0, "loss")
+
+
+def test_what_nobody_recorded_is_a_gap_of_pictures_and_of_sound(tmp_path: Path) -> None:
+    """As when the recorder was killed: the next one is told of the tracks again, under other numbers."""
+    directory = Stage([], more=between(0.0, 3.3), ended=False, until_s=3.3).write(tmp_path)
+    epoch = Epoch("rec1", "standup", "boot", MONOTONIC_S + 5.8, UNIX_S + 5.8)
+    writer = JournalWriter(directory / "journal", JournalConfig(), epoch)
+    for entry in between(0.0, 3.3):
+        if isinstance(entry, Event) and isinstance(entry.event, TrackStarted):
+            writer.event(MONOTONIC_S + 5.8, entry.event, entry.track + 100)
+    for entry in between(5.8, 11.0):
+        if isinstance(entry, Packet):
+            at_s = MONOTONIC_S + entry.at_s
+            writer.packet(entry.track + 100, entry.layer, entry.sequence_number, at_s, entry.rtp)
+    writer.event(MONOTONIC_S + 10, RecordingEnded("stopped"))
+    writer.close(MONOTONIC_S + 10)
+    made = recover(directory, MediaConfig(), FilesConfig(camera_size=(WIDTH, HEIGHT))).manifest
+    gaps = {track.kind: track.gaps for track in made.tracks}
+    assert {kind: [gap.reason for gap in found] for kind, found in gaps.items()} == {
+        "audio": ["restart"],
+        "video": ["restart"],
+    }
+    (gap,) = gaps["audio"]
+    assert (round(gap.from_s, 1), round(gap.to_s, 1)) == (3.3, 5.8)
 
 
 def between(from_s: float, to_s: float) -> Entries:
