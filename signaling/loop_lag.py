@@ -14,6 +14,8 @@ from prometheus_client.metrics_core import Metric
 # Often enough that a pause of 0.2 s is hit by one, seldom enough to cost nothing.
 LOOK_EVERY_S: Final = 0.1
 BOUNDS_S: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0)
+# From joining to the first media: 0.4 s for sound and 0.8 s for pictures are what people take for at once.
+JOIN_BOUNDS_S: Final = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0)
 
 
 class Histogram:

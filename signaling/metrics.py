@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -11,6 +12,13 @@ from prometheus_client.registry import Collector
 
 from signaling.loop_lag import Histogram
 from signaling.seat import SignalingCounters
+
+TIMES: Final = {
+    "sfu_event_loop_lag_seconds": "how late signaling's event loop is, looked at ten times a second",
+    "sfu_join_seconds": "from the WebSocket to the answer to join, the client's part included",
+    "sfu_first_media_seconds": "from having joined to the first packet sent, of who joined when others were publishing",
+    "sfu_store_commit_seconds": "until what was done is kept, which answers wait for",
+}
 
 
 def exposition(signaling: SignalingCollector, workers: Iterable[Metric]) -> bytes:
@@ -34,20 +42,18 @@ class _Read(Collector):
 
 
 class SignalingCollector(Collector):
-    """`lag`: of the event loop. `joins`: from an open WebSocket to the answer to `join`. `attempts` to deliver to
-    webhooks by what came of them, and how many deliveries are `pending`."""
+    """`times`: histograms by their name in TIMES. `attempts` to deliver to webhooks by what came of them, and how many
+    deliveries are `pending`."""
 
     def __init__(
         self,
         read: Callable[[], SignalingCounters],
-        lag: Histogram,
-        joins: Histogram,
+        times: Mapping[str, Histogram],
         attempts: Mapping[str, int],
         pending: Callable[[], int],
     ) -> None:
         self._read = read
-        self._lag = lag
-        self._joins = joins
+        self._times = times
         self._attempts = attempts
         self._pending = pending
 
@@ -71,12 +77,8 @@ class SignalingCollector(Collector):
             closed.add_metric([code], number)
         yield closed
         yield from self._webhooks()
-        yield self._lag.family(
-            "sfu_event_loop_lag_seconds", "how late signaling's event loop is, looked at ten times a second"
-        )
-        yield self._joins.family(
-            "sfu_join_seconds", "from the WebSocket to the answer to join, the client's part included"
-        )
+        for name, text in TIMES.items():
+            yield self._times[name].family(name, text)
 
     def _webhooks(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(

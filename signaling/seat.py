@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sfu.control import AnyNotice, LayerChanged
+from signaling.loop_lag import Histogram
 from signaling.messages import TrackPublished, TrackUnpublished
 from signaling.recordings.session import RecordingSession
+from signaling.room_events import Entered
 from signaling.session import ClientSession
 from signaling.taps.session import TapSession
 from signaling.whip.session import HttpSession
@@ -34,6 +37,17 @@ class Seat:
     close: Closing
     address: str  # shortened, for logs
     socket: int | None = None  # which WebSocket speaks for it
+    waits_since: float | None = None  # joined then, and nothing has flowed to it yet that could have at once
+
+    def on_joined(self, entered: Entered, now: float) -> None:
+        if any(not track.muted for other in entered.others for track in other.tracks):
+            self.waits_since = now
+
+    def on_notice(self, notice: AnyNotice, now: float, first_media_times: Histogram) -> None:
+        """Adds how long the first media took, if this is about that."""
+        if self.waits_since is not None and isinstance(notice, LayerChanged):
+            first_media_times.add(now - self.waits_since)
+            self.waits_since = None
 
     def on_socket_lost(self) -> None:
         """It says nothing until it has another, and there is nothing to close."""
@@ -48,8 +62,8 @@ class Seat:
 def describe_track(change: TrackPublished | TrackUnpublished) -> str:
     """For logs."""
     if isinstance(change, TrackPublished):
-        return f"track={change.track.id} source={change.track.source}"
-    return f"track={change.track}"
+        return f"published track={change.track.id} source={change.track.source}"
+    return f"unpublished track={change.track}"
 
 
 def _to_nobody(*_: Any) -> None:

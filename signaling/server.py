@@ -220,8 +220,12 @@ class Server:
     async def _metrics(self, request: web.Request) -> web.Response:
         signaling = SignalingCollector(
             lambda: self.switchboard.counters,
-            self._lag.lateness,
-            self._websockets.join_times,
+            {
+                "sfu_event_loop_lag_seconds": self._lag.lateness,
+                "sfu_join_seconds": self._websockets.join_times,
+                "sfu_first_media_seconds": self.switchboard.first_media_times,
+                "sfu_store_commit_seconds": self.switchboard.turns.commit_times,
+            },
             self.webhooks.outcomes,
             lambda: self.webhooks.pending,
         )

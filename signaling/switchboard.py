@@ -31,6 +31,7 @@ from signaling.auth import Grant, mint_again, verify
 from signaling.batches import Batches
 from signaling.errors import ProtocolError, Refused
 from signaling.limits import RoomLimits, SessionLimits
+from signaling.loop_lag import JOIN_BOUNDS_S, Histogram
 from signaling.messages import IceServer, Resume, TrackPublished, TrackUnpublished
 from signaling.moderating import carry_out
 from signaling.moderation_messages import AnyModeration
@@ -79,6 +80,10 @@ def _send_encoded(connection: Connection, subprotocol: Subprotocol, message: Any
     connection.send(subprotocol.encode(message))
 
 
+def _verify(keys: Mapping[str, str | PublicKey], token: str, room: str) -> Grant:
+    return verify(token, keys, room, time.time())
+
+
 def _finish(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
@@ -115,6 +120,7 @@ class Switchboard:
         self._tokens = ResumeTokens(secrets.token_bytes)
         self._next: deque[tuple[int, Callable[[AnySession], None]]] = deque()  # to be fed in this turn
         self._resumed = 0
+        self.first_media_times = Histogram(JOIN_BOUNDS_S)
         self._numbers = count(1)
         self._calls = count(1)
         self._timer: asyncio.TimerHandle | None = None
@@ -147,7 +153,7 @@ class Switchboard:
             ClientSession,
             room=room,
             subprotocol=subprotocol,
-            authenticate=self._verify,
+            authenticate=partial(_verify, self._keys),
             mint=lambda grant: mint_again(grant, self._keys, time.time()),
             limits=self._limits,
             ice_servers=self.ice_servers,
@@ -166,7 +172,7 @@ class Switchboard:
             direction,
             room=room,
             participant=participant,
-            authenticate=self._verify,
+            authenticate=partial(_verify, self._keys),
             limits=self._limits,
             now=self._loop.time(),
         )
@@ -205,15 +211,17 @@ class Switchboard:
             self.directory.on_notice(notice)
             self._run()
         else:
-            self.feed(session_of(control.subject(notice)), methodcaller("on_notice", notice, self._loop.time()))
+            number, now = session_of(control.subject(notice)), self._loop.time()
+            self.feed(number, methodcaller("on_notice", notice, now))
+            if number in self._seats:
+                self._seats[number].on_notice(notice, now, self.first_media_times)
 
     async def perform(self, operation: Callable[[RoomDirectory, float], T]) -> T:
         """Runs `operation(directory, now)` as a turn of its own; returns what it returns, when that is committed.
 
         For what comes by REST; it may change the books, too. `now` is of the clock that the directory lives by.
         Raises what the operation raises: Refused, of which nothing may have come then; and Refused `unavailable` while
-        the store cannot write.
-        """
+        the store cannot write."""
         if self._store.stalled:
             raise Refused("unavailable", "nothing can be kept at the moment")
         done: asyncio.Future[None] = self._loop.create_future()
@@ -325,8 +333,7 @@ class Switchboard:
             case Announce(change):
                 self.directory.change(number, change)
                 if isinstance(change, TrackPublished | TrackUnpublished):
-                    done = "published" if isinstance(change, TrackPublished) else "unpublished"
-                    logger.info("%s %s %s", done, seat, describe_track(change))
+                    logger.info("%s %s", describe_track(change), seat)
             case Renew(request, grant):
                 assert isinstance(seat.session, ClientSession)
                 now = self._loop.time()
@@ -361,6 +368,7 @@ class Switchboard:
     def _seat(self, number: int, entered: Entered, session: AnySession) -> None:
         """It is in the room."""
         logger.info("joined %s client=%r", self._seats[number], session.client)
+        self._seats[number].on_joined(entered, self._loop.time())
         if isinstance(session, ClientSession):
             session.on_entered(entered, self._tokens.issue(number, session.room))
         elif isinstance(session, HttpSession):
@@ -407,9 +415,6 @@ class Switchboard:
             self._tokens.remember_replaced(number, self._loop.time() + self._limits.resume_within_s)
         else:
             self._tokens.withdraw(number)
-
-    def _verify(self, token: str, room: str) -> Grant:
-        return verify(token, self._keys, room, time.time())
 
     # --- one timer for everybody ---
 

@@ -9,9 +9,11 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
+from time import monotonic
 
 from signaling.gate import Gate, Say
 from signaling.ledger import Ledger
+from signaling.loop_lag import BOUNDS_S, Histogram
 from signaling.records import Record
 from signaling.store import Store
 from signaling.webhooks.delivery import Delivery
@@ -29,6 +31,7 @@ class Turns:
         self._gate = Gate()
         self._said: list[tuple[Hashable, Say]] = []
         self._numbers = count(1)
+        self.commit_times = Histogram(BOUNDS_S)  # until what was done is kept, and may be answered
         self.on_kept: list[Callable[[], None]] = []
 
     def say(self, listener: Hashable, say: Say) -> None:
@@ -49,9 +52,10 @@ class Turns:
             return
         number = next(self._numbers)
         self._gate.hold(said, number)
-        self._store.commit(transaction, partial(self._on_committed, number, transaction.deliveries))
+        self._store.commit(transaction, partial(self._on_committed, number, transaction.deliveries, monotonic()))
 
-    def _on_committed(self, number: int, deliveries: tuple[Delivery, ...]) -> None:
+    def _on_committed(self, number: int, deliveries: tuple[Delivery, ...], since_s: float) -> None:
+        self.commit_times.add(monotonic() - since_s)
         for say in self._gate.on_committed(number):
             say()
         if deliveries:

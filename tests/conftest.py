@@ -18,6 +18,7 @@ PROGRAMS = {  # by marker
     "firefox": "firefox",
     "gstreamer": "gst-inspect-1.0",
     "jq": "jq",
+    "systemd": "systemd-analyze",
 }
 
 
@@ -38,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"randomised tests: --seed {config.getoption('--seed')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `long` are there only when they are asked for: a skip would say that something is missing."""
+    if not config.getoption("--long"):
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
