@@ -15,6 +15,7 @@ from tests.support.server import RunningServer
 pytestmark = pytest.mark.chromium
 
 PAUSED_BPS = 20_000  # of video, when nobody shows it
+MUTED_BPS, SPEAKING_BPS = 5_000, 15_000  # of sound
 LONGEST_FREEZE_MS = 1000.0
 
 # Syllables: a tone that comes and goes four times a second.
@@ -65,6 +66,15 @@ async def video_bps(participant: Participant, *, over_s: float = 2.0) -> dict[st
     before = await sent()
     await asyncio.sleep(over_s)
     return {rid: 8 * (octets - before[rid]) / over_s for rid, octets in (await sent()).items()}
+
+
+async def audio_bps(participant: Participant, *, over_s: float = 2.0) -> float:
+    async def sent() -> int:
+        return sum(int(row["bytesSent"]) for row in (await participant.statistics()).outbound("audio").values())
+
+    before = await sent()
+    await asyncio.sleep(over_s)
+    return 8 * (await sent() - before) / over_s
 
 
 async def sends(participant: Participant, *rids: str) -> None:
@@ -130,9 +140,15 @@ async def test_says_who_speaks(server: RunningServer, browser: Browser) -> None:
         return bool(speakers == {"recent": [ada.identity], "speaking": True})
 
     await eventually(knows, "Bob is told that Ada speaks", timeout_s=30)
+    assert await audio_bps(ada) > SPEAKING_BPS
     await ada.page.evaluate("() => [...window.call.you.tracks.values()][0].mute()")
 
     async def silent() -> bool:
         return not await bob.page.evaluate("() => window.call.view.speakers.speaking")
 
     await eventually(silent, "Bob is told that she has stopped", timeout_s=30)
+
+    async def hardly_sends() -> bool:
+        return await audio_bps(ada) < MUTED_BPS
+
+    await eventually(hardly_sends, "Ada's uplink is almost idle while she is muted")
