@@ -9,7 +9,7 @@ from recorder.marks import Moment, TrackMarks
 from recorder.media import opus
 from recorder.media.frames import GapReason
 from recorder.media.layers import LayerChoice, LayerFeed, TimedFrame
-from sfu.core.types import Codec
+from sfu.core.types import SOUND_CODECS, Codec
 
 # Of audio, between two frames: less is what clocks jitter.
 _AUDIO_GAP_S = 0.03
@@ -126,5 +126,5 @@ def _fits(codec: str, kind: str) -> bool:
 
 _OF_KIND = {
     "audio": frozenset({Codec.OPUS.value.lower()}),
-    "video": frozenset(codec.value.lower() for codec in Codec if codec is not Codec.OPUS),
+    "video": frozenset(codec.value.lower() for codec in Codec if codec not in SOUND_CODECS),
 }

@@ -59,7 +59,7 @@ from sfu.control import (
 )
 from sfu.core.errors import Refused
 from sfu.core.layout import Layout, Tile
-from sfu.core.types import Codec, Kind, MessageChannel, PayloadFormat
+from sfu.core.types import SOUND_CODECS, Codec, Kind, MessageChannel, PayloadFormat
 from sfu.endpoint import Endpoint
 from sfu.metrics import WorkerCollector, families
 from sfu.net.transports import Transports
@@ -309,7 +309,8 @@ class Commands:
         _check_max_layer(command.max_layer)
         self._registry.tap(sink, track, command.max_layer, now)
         spec = track.spec
-        return TrackTapped(call=command.call, number=track.number, formats=list(spec.formats), rids=list(spec.rids))
+        formats = [form for form in spec.formats if form.codec is not Codec.RED]  # which the plane strips
+        return TrackTapped(call=command.call, number=track.number, formats=formats, rids=list(spec.rids))
 
     def _untap_track(self, command: UntapTrack, now: float) -> AnyReply:
         sink = self._registry.sink(command.sink)
@@ -396,7 +397,7 @@ def _refuse_duplicate(id: str, entries: dict[str, Any], what: str) -> None:
 def _are_formats_of(kind: Kind, formats: list[PayloadFormat]) -> bool:
     """Whether there is one for media among them, and all are of this kind."""
     return any(form.repairs is None for form in formats) and all(
-        form.clock_rate == CLOCK_RATES[kind] and (form.codec is Codec.OPUS) == (kind == "audio") for form in formats
+        form.clock_rate == CLOCK_RATES[kind] and (form.codec in SOUND_CODECS) == (kind == "audio") for form in formats
     )
 
 

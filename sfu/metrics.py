@@ -28,7 +28,7 @@ PLANE_COUNTERS = (
     ("retransmitted", "sfu_retransmitted_packets", "RTX packets sent to subscribers who asked for them"),
     ("probes", "sfu_probe_packets", "packets sent to find out what a path carries"),
     ("feedback_forgotten", "sfu_feedback_forgotten", "groups and probes that were not looked at in time: a busy loop"),
-    ("recovered", "sfu_recovered_packets", "packets lost from publishers that came back by RTX"),
+    ("recovered", "sfu_recovered_packets", "packets lost from publishers that came back by RTX or RED"),
     ("sent_datagrams", "sfu_sent_datagrams", "datagrams handed to the kernel"),
     ("sent_bytes", "sfu_sent_bytes", "UDP payload of these"),
     ("sink_frames", "sfu_sink_frames", "packets and reports handed to local sinks"),

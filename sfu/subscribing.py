@@ -48,8 +48,9 @@ class Slot:
         self._packets_reported = [0, 0]  # at the last two reports
 
     def takes(self, codec: Codec | None) -> bool:
-        """What is not known is let through: the plane knows each packet's."""
-        return codec is None or codec in self.spec.payload_types
+        """What is not known is let through: the plane knows each packet's. RED is stripped where it is not taken."""
+        payload_types = self.spec.payload_types
+        return codec is None or codec in payload_types or (codec is Codec.RED and Codec.OPUS in payload_types)
 
     def report(self, context: Context, now: float) -> SenderReport | None:
         """`None` if nothing was sent since the last report but one (RFC 3550 §6.4: then it is no sender)."""
@@ -233,7 +234,8 @@ class Subscription:
 
     def assess(self, rtt_s: float | None, now: float) -> Score | None:
         """How well it gets to the subscriber, after its Track was looked at."""
-        return self.quality.assess(self._share, self.track.quality, rtt_s, now)
+        redundant = Codec.RED in self.slot.spec.payload_types and Codec.RED in self.track.codecs.values()
+        return self.quality.assess(self._share, self.track.quality, rtt_s, now, redundant=redundant)
 
     def _set_needed(self, limits: tuple[int | None, int | None], now: float) -> None:
         """Pixels and layer, at most."""

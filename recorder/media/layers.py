@@ -26,7 +26,7 @@ class TimedFrame(NamedTuple):
     frame: EncodedFrame
 
 
-_CODECS = {codec.value.lower(): codec for codec in Codec}
+_CODECS = {codec.value.lower(): codec for codec in Codec if codec is not Codec.RED}  # which sinks are not given
 
 
 class LayerFeed:
@@ -122,7 +122,7 @@ class LayerFeed:
                 self._held.append(frame)
 
     def _begin_format(self, packet: OrderedPacket) -> bool:
-        """Another codec, perhaps in the middle. Of one that is not known (RED, say) nothing is taken."""
+        """Another codec, perhaps in the middle. Of one that is not known nothing is taken."""
         described = self._formats.get(packet.payload_type)
         codec = None if described is None else _CODECS.get(described.codec.lower())
         if described is None or codec is None or described.clock_rate <= 0:

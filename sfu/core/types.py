@@ -21,6 +21,10 @@ class Codec(StrEnum):
     H264 = "H264"  # constrained baseline, packetization-mode 1 only: what every browser with H.264 has
     VP9 = "VP9"  # profile 0: 8 bit, 4:2:0
     AV1 = "AV1"  # main profile: 8 or 10 bit, 4:2:0
+    RED = "red"  # Opus, each packet with the one before it (RFC 2198): for who takes only Opus it is stripped
+
+
+SOUND_CODECS = frozenset((Codec.OPUS, Codec.RED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ class Counters:
     received_rtcp: int = 0
     received_stun: int = 0
     received_dtls: int = 0
-    recovered: int = 0  # media packets that came back through a publisher's RTX
+    recovered: int = 0  # media packets that came back through a publisher's RTX, or out of its RED
     forwarded: int = 0
     retransmitted: int = 0
     probes: int = 0  # datagrams sent for `probe` alone, by RTX or padding

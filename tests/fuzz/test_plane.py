@@ -13,13 +13,14 @@ import pylibsrtp
 import pytest
 
 from sfu.plane.interface import Counters, Datagram, Path, PlaneConfig
-from sfu.wire import tap
+from sfu.wire import red, tap
 from sfu.wire.rtcp import ReceiverReport, SenderReport, pack_compound
 from tests.support.planes import PLANES, MakePlane, Scene, feedback
 from tests.support.rtp import (
-    AUDIO,
     H264,
     OPUS,
+    RED,
+    REDUNDANT_AUDIO,
     SIMULCAST,
     VIDEO,
     VP8,
@@ -96,7 +97,7 @@ class Fuzz:
         if kind < 0.15:
             form, ssrc = VP8_RTX, 5 + index
         elif kind < 0.2:
-            form, ssrc, rid = draw.choice((H264, OPUS)), draw.randrange(12), draw.choice(("x", "x", "x", "q"))
+            form, ssrc, rid = draw.choice((H264, OPUS, RED)), draw.randrange(12), draw.choice(("x", "x", "x", "q"))
         source = (remote.path, ssrc)
         number = self.numbers.get(source, ssrc * 7000) + draw.choice((1,) * 40 + (2, 3, 40))
         number += 20_000 if draw.random() < 0.002 else 0
@@ -104,6 +105,9 @@ class Fuzz:
         payload = draw.choice((*(self.vp8(number) for _ in range(6)), draw.randbytes(draw.randrange(30)), b""))
         if form is VP8_RTX and payload:
             payload = ((number - draw.randrange(50)) & 0xFFFF).to_bytes(2, "big") + payload
+        if form is RED and draw.random() < 0.8:
+            repeated = [(draw.randrange(1 << 14), draw.randbytes(draw.randrange(9))) for _ in range(draw.randrange(4))]
+            payload = red.build(repeated, payload, OPUS.payload_type)
         packet = media_packet(
             form,
             number - draw.choice((0,) * 20 + (1, 5, 30)),
@@ -112,7 +116,7 @@ class Fuzz:
             payload,
             marker=draw.random() < 0.5,
             transport_number=draw.choice((None, number, draw.randrange(1 << 16))),
-            mid=draw.choice((None, "1" if form is OPUS else "0", "0", "0")),
+            mid=draw.choice((None, "1" if form in (OPUS, RED) else "0", "0", "0")),
             rid=draw.choice((None, rid, rid)),
             repaired_rid=draw.choice((None, rid)),
             more=tuple((number, draw.randbytes(draw.randrange(20))) for number in range(4, 14) if draw.random() < 0.1),
@@ -153,7 +157,9 @@ class Fuzz:
                 del self.tracks[track]
             case 2 | 3:
                 number = self.new_id()
-                spec = draw.choice((video_slot(number), video_slot(number), audio_slot(number)))
+                spec = draw.choice(
+                    (video_slot(number), video_slot(number), audio_slot(number, red=draw.choice((None, 63))))
+                )
                 plane.add_slot(number, transport, spec)
                 plane.set_route(number, track)
                 if track is not None:
@@ -200,11 +206,11 @@ class Fuzz:
             case 18:
                 self.describe(transport, track, slot)
             case 19 if slot is not None:
-                taken = draw.sample((VP8.codec, OPUS.codec, H264.codec), draw.randrange(4))
+                taken = draw.sample((VP8.codec, OPUS.codec, RED.codec, H264.codec), draw.randrange(5))
                 plane.set_payload_types(slot, {codec: (100, draw.choice((None, 101))) for codec in taken})
 
     def add_track(self, transport: int) -> None:
-        spec = self.draw.choice((SIMULCAST, VIDEO, AUDIO))
+        spec = self.draw.choice((SIMULCAST, VIDEO, REDUNDANT_AUDIO))
         number = self.new_id()
         try:
             self.plane.add_track(number, transport, spec)
@@ -268,5 +274,5 @@ def test_no_remote_and_no_order_of_calls_upsets_the_plane(name: str, seed: int) 
 
 @pytest.mark.parametrize("name", sorted(PLANES))
 def test_the_noise_gets_far_enough_to_mean_something(name: str) -> None:
-    counters = Fuzz(PLANES[name], 108).run()
+    counters = Fuzz(PLANES[name], 103).run()
     assert min(counters.forwarded // 100, counters.recovered // 10, counters.retransmitted) > 1, counters

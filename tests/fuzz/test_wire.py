@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from sfu.wire import av1, demux, dependency_descriptor, extensions, h264, rtcp, rtp, rtx, tap, twcc, vp8, vp9
+from sfu.wire import av1, demux, dependency_descriptor, extensions, h264, red, rtcp, rtp, rtx, tap, twcc, vp8, vp9
 from sfu.wire.errors import MalformedRtcp, MalformedRtp, MalformedTapFrame
 from sfu.wire.rtcp import SourceDescription
 from tests.sfu.wire.captured import LAYERED_NAMES, capture, captures
@@ -65,6 +65,14 @@ def _vp9(datagram: bytes) -> None:
         assert len(vp9.rewrite(datagram, descriptor, 0x1234, 0x56)) == len(datagram)
 
 
+def _red(datagram: bytes) -> None:
+    payload_type = datagram[0] & 0x7F if datagram else 0
+    found = red.read(datagram, payload_type)
+    if found is not None:
+        assert 0 < found.primary_at <= len(datagram)
+        assert red.rename(datagram, payload_type) == datagram
+
+
 def _dependency_descriptor(datagram: bytes) -> None:
     structure = None
     for value in (datagram[:60], datagram[60:90], datagram[1:40]):
@@ -83,6 +91,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], tuple[type[Exception], ...]]
     "extensions": (_extensions, (MalformedRtp,)),
     "audio level": (extensions.parse_audio_level, (MalformedRtp,)),
     "rtx": (rtx.unwrap, (MalformedRtp,)),
+    "red": (_red, ()),
     "rtcp": (_rtcp, ()),
     "transport feedback": (_transport_feedback, (MalformedRtcp,)),
     "vp8": (_vp8, ()),

@@ -36,7 +36,7 @@ from recorder.journal import (
     SenderReport,
     TrackStarted,
 )
-from sfu.core.types import Codec
+from sfu.core.types import SOUND_CODECS, Codec
 from sfu.wire import rtp
 from sfu.wire.ntp import ntp_from_unix
 from sfu.wire.tap import SenderClock
@@ -56,7 +56,7 @@ FRAME_S = 0.02
 CLIP_S = 1.6  # has the first clap in it
 PAYLOAD_TYPES = {Codec.VP8: 96, Codec.VP9: 98, Codec.H264: 102, Codec.AV1: 45, Codec.OPUS: 111}
 FORMATS = {
-    "video": tuple(PayloadFormat(PAYLOAD_TYPES[one], one.value, 90_000) for one in Codec if one is not Codec.OPUS),
+    "video": tuple(PayloadFormat(PAYLOAD_TYPES[one], one.value, 90_000) for one in Codec if one not in SOUND_CODECS),
     "audio": (PayloadFormat(111, "opus", 48_000, 2),),
 }
 _ENCODERS = {Codec.VP8: "libvpx", Codec.H264: "libx264", Codec.VP9: "libvpx-vp9", Codec.AV1: "libsvtav1"}

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from sfu.config import WorkerConfig
-from sfu.control import ConfigureSlot, Explain, Explanation, LayersWanted, ReadStatistics, Statistics
-from sfu.core.types import Codec
+from sfu.control import (
+    AddSlot,
+    AddTrack,
+    ConfigureSlot,
+    Explain,
+    Explanation,
+    LayersWanted,
+    OpenSink,
+    ReadStatistics,
+    Statistics,
+    Subscribe,
+    TapTrack,
+    TrackTapped,
+)
+from sfu.core.types import Codec, PayloadFormat
+from sfu.wire import extensions, red, rtp
 from tests.sim.actors import H264_FORMATS, VIDEO_FORMATS, Publisher, Subscriber
-from tests.sim.call import Call
+from tests.sim.call import IDS, Call, Remote
 
 PayloadTypes = dict[Codec, tuple[int, int | None]]
 VP8: PayloadTypes = {Codec.VP8: (96, 97)}
@@ -104,3 +118,36 @@ def test_a_publisher_that_changes_its_codec_is_lost_to_some_and_found_again() ->
     call.run(SEEN_S + 1.0)
     assert len(video.packets) > received and video.missing() == []
     assert reasons(call, "bob") == {"nothing"}
+
+
+RED_FORMATS = [PayloadFormat(63, Codec.RED, 48_000), PayloadFormat(111, Codec.OPUS, 48_000)]
+
+
+def test_a_voice_in_red_is_for_who_takes_opus_alone_and_readers_hear_of_opus_alone() -> None:
+    call = Call()
+    ann, bob, cid = Remote(call, "ann"), Remote(call, "bob"), Remote(call, "cid")
+    sound = {"transport": "ann", "track": "voice", "mid": "1", "kind": "audio", "rids": []}
+    call.tell(AddTrack, **sound, formats=RED_FORMATS)
+    plain: PayloadTypes = {Codec.OPUS: (109, None)}
+    for remote, payload_types in ((bob, plain), (cid, {**plain, Codec.RED: (63, None)})):
+        slot = f"{remote.name}-slot"
+        call.tell(AddSlot, transport=remote.name, slot=slot, mid="0", kind="audio", payload_types=payload_types)
+        call.tell(Subscribe, subscription=f"{remote.name}/voice", slot=slot, track="voice")
+    got: dict[str, list[bytes]] = {"bob": [], "cid": []}
+    for remote in (bob, cid):
+        remote.on_rtp = got[remote.name].append  # type: ignore[method-assign]
+    for number in range(1, 60):
+        payload = red.build([(960, b"voice")] if number > 1 else [], b"voice", 111)
+        packet = rtp.build(
+            payload_type=63, sequence_number=number, timestamp=960 * number, ssrc=7, payload=payload,
+            extension=extensions.pack([(IDS.mid, b"1")]),
+        )  # fmt: skip
+        call.at(call.now + 0.02 * number, lambda packet=packet: ann.send_rtp(packet))  # type: ignore[misc]
+    call.run(3.0)
+    assert {rtp.parse(packet).payload_type for packet in got["bob"]} == {109}
+    assert {rtp.parse(packet).payload_type for packet in got["cid"]} == {63}
+    assert len(got["bob"]) == len(got["cid"]) > 50
+    call.tell(OpenSink, sink="tape", room="room", address="@nobody looks")
+    tapped = call.tell(TapTrack, sink="tape", track="voice")
+    assert isinstance(tapped, TrackTapped)
+    assert tapped.formats == RED_FORMATS[1:]

@@ -42,11 +42,13 @@ VP9_RTX = PayloadFormat(99, Codec.VP9, 90000, repairs=98)
 AV1 = PayloadFormat(45, Codec.AV1, 90000)
 AV1_RTX = PayloadFormat(46, Codec.AV1, 90000, repairs=45)
 OPUS = PayloadFormat(111, Codec.OPUS, 48000)
+RED = PayloadFormat(63, Codec.RED, 48000)
 
 VIDEO = TrackSpec("0", "video", (VP8, VP8_RTX, H264, H264_RTX))
 SIMULCAST = TrackSpec("0", "video", (VP8, VP8_RTX, H264, H264_RTX), rids=("q", "h", "f"))
 ANY_VIDEO = TrackSpec("0", "video", (VP8, VP8_RTX, H264, H264_RTX, VP9, VP9_RTX, AV1, AV1_RTX))
 AUDIO = TrackSpec("1", "audio", (OPUS,))
+REDUNDANT_AUDIO = TrackSpec("1", "audio", (RED, OPUS))
 
 
 def video_slot(ssrc: int = 7000, mid: str = "v0", *, rtx: bool = True, first_sequence_number: int = 100) -> SlotSpec:
@@ -57,8 +59,12 @@ def video_slot(ssrc: int = 7000, mid: str = "v0", *, rtx: bool = True, first_seq
     )
 
 
-def audio_slot(ssrc: int = 8000, mid: str = "a0") -> SlotSpec:
-    return SlotSpec(mid, "audio", 48000, ssrc, None, {Codec.OPUS: (109, None)}, 200, first_timestamp=9000)
+def audio_slot(ssrc: int = 8000, mid: str = "a0", *, red: int | None = None) -> SlotSpec:
+    """`red`: its payload type of RED."""
+    payload_types: dict[Codec, tuple[int, int | None]] = {Codec.OPUS: (109, None)}
+    if red is not None:
+        payload_types[Codec.RED] = red, None
+    return SlotSpec(mid, "audio", 48000, ssrc, None, payload_types, 200, first_timestamp=9000)
 
 
 @dataclass

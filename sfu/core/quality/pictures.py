@@ -57,4 +57,5 @@ def score_picture(picture: Picture) -> Score:
 
 def _lag(wanted: float, given: float) -> float:
     """How far one is behind, as a logarithm; 0 where it is not."""
-    return log(wanted / max(given, wanted / 1e3)) if wanted > given else 0.0
+    least = max(given, wanted / 1e3)  # nothing at all would be infinitely far
+    return log(wanted / least) if wanted > given and least > 0 else 0.0

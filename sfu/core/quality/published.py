@@ -11,7 +11,7 @@ from sfu.core.quality.pictures import Picture, score_picture
 from sfu.core.quality.score import WORST, Cause, Score
 from sfu.core.quality.sound import Sound, score_sound
 from sfu.core.quality.windows import Losses, Stalls
-from sfu.core.types import Kind
+from sfu.core.types import Codec, Kind
 
 if TYPE_CHECKING:
     from sfu.plane.interface import LayerReception
@@ -93,11 +93,12 @@ class PublishedQuality:
         self, one: LayerReception, before: LayerReception | None, rtt_s: float | None, interval_s: float
     ) -> Score | None:
         self.loss, self.jitter_s = self._losses[one.ssrc].share, one.jitter / self._clock_rate
-        bitrate_bps = None
-        if before is not None and one.packets - before.packets >= VOICE_PACKETS_PER_S * interval_s:
+        redundant, bitrate_bps = one.codec is Codec.RED, None
+        is_voice = before is not None and one.packets - before.packets >= VOICE_PACKETS_PER_S * interval_s
+        if before is not None and is_voice and not redundant:
             arrived_bps = 8 * (one.bytes - before.bytes) / interval_s
             bitrate_bps = int(arrived_bps / max(0.1, 1 - self.loss))  # as it was sent
-        return score_sound(Sound(self.loss, self.jitter_s, rtt_s, bitrate_bps))
+        return score_sound(Sound(self.loss, self.jitter_s, rtt_s, bitrate_bps, redundant))
 
     def _picture(
         self,

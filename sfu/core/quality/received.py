@@ -43,7 +43,10 @@ class ReceivedQuality:
         """What it was being sent cannot be decoded."""
         self._pictures_lost += 1
 
-    def assess(self, share: Share, source: PublishedQuality, rtt_s: float | None, now: float) -> Score | None:
+    def assess(
+        self, share: Share, source: PublishedQuality, rtt_s: float | None, now: float, *, redundant: bool = False
+    ) -> Score | None:
+        """`redundant`: it is sent as RED."""
         self.loss = beside(self._losses.share, source.loss)
         self.jitter_s = 0.0 if self._jitter is None else max(0.0, self._jitter / self._clock_rate - source.jitter_s)
         self._stalls.on_totals(self._pictures_lost, self._pictures_lost * PICTURE_LOST_S, now)
@@ -53,7 +56,7 @@ class ReceivedQuality:
         elif self._jitter is None:
             self.score = None
         elif self._kind == "audio":
-            self.score = score_sound(Sound(self.loss, self.jitter_s, rtt_s))
+            self.score = score_sound(Sound(self.loss, self.jitter_s, rtt_s, redundant=redundant))
         else:
             self.score = self._picture(share, rtt_s)
         return self.score

@@ -82,7 +82,10 @@ cdef Track *track_of_spec(int64_t id, spec) except NULL:
             set_text(&track.rids[index], spec.rids[index])
         for index in range(128):
             track.formats[index].repairs = -1
+        track.opus_payload_type = -1
         for form in spec.formats:
+            if form.codec == "opus" and track.opus_payload_type < 0:
+                track.opus_payload_type = form.payload_type
             if 0 <= form.payload_type < 128:
                 index = form.payload_type
                 track.formats[index].codec = _CODECS[form.codec]

@@ -7,7 +7,7 @@ from sfu.plane.compiled.av1 cimport is_av1_key_frame
 from sfu.plane.compiled.descriptor cimport Described, Structure, read_descriptor, same_structure
 from sfu.plane.compiled.h264 cimport is_h264_key_frame
 from sfu.plane.compiled.numbers cimport Unwrapper, read16, unwrap
-from sfu.plane.compiled.packets cimport AV1, H264, NO_CODEC, OPUS, VP8, VP9, Packet
+from sfu.plane.compiled.packets cimport AV1, H264, NO_CODEC, OPUS, RED, VP8, VP9, Packet
 from sfu.plane.compiled.vp8 cimport read_vp8
 from sfu.plane.compiled.vp9 cimport read_vp9
 
@@ -47,7 +47,7 @@ cdef inline bint read_layers(
         packet.starts_key_frame = is_av1_key_frame(packet.payload, packet.size)
     packet.codec = codec
     reader.renewed_late = False
-    if value != NULL and codec != OPUS:
+    if value != NULL and codec != OPUS and codec != RED:
         packet.descriptor = <uint8_t *>value
         packet.descriptor_size = size
         packet.starts_key_frame = packet.layering.key = False

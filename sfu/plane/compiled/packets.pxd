@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from sfu.plane.compiled.extensions cimport PassedOn
+from sfu.plane.compiled.red cimport Redundancy
 from sfu.plane.compiled.vp8 cimport Vp8Descriptor
 from sfu.plane.compiled.vp9 cimport Vp9Descriptor
 
@@ -14,6 +15,7 @@ cdef enum Codec:
     H264
     VP9
     AV1
+    RED
     CODECS
 
 
@@ -46,6 +48,7 @@ cdef struct Packet:
     Layering layering
     Vp8Descriptor vp8
     Vp9Descriptor vp9
+    Redundancy red  # of RED
     PassedOn passed_on
     uint8_t *payload
     int size

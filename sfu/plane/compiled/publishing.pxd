@@ -13,7 +13,8 @@ from sfu.plane.compiled.history cimport history_admit, history_get, history_lack
 from sfu.plane.compiled.layering cimport read_again, read_layers
 from sfu.plane.compiled.numbers cimport read16, unwrap
 from sfu.plane.compiled.outbox cimport drop_of_layer, tell_if_room
-from sfu.plane.compiled.packets cimport H264, NO_CODEC, Packet
+from sfu.plane.compiled.packets cimport H264, NO_CODEC, OPUS, RED, Packet
+from sfu.plane.compiled.red cimport read_red
 from sfu.plane.compiled.reception cimport count_arrival, count_layer
 from sfu.plane.compiled.rtp cimport RtpHeader
 from sfu.plane.compiled.tables cimport Format, Layer, Plane
@@ -26,6 +27,7 @@ cdef inline Packet *on_media(Plane *plane, Layer *layer, const RtpHeader *header
     cdef Format *form = &layer.track.formats[header.payload_type]
     cdef Packet *packet = begin_packet(plane, header, number, now)
     cdef Packet *admitted
+    layer.restored = NULL
     packet.payload = <uint8_t *>header.payload
     packet.size = header.payload_size
     count_arrival(&layer.reception, number, header.timestamp, header.payload_size, layer.track.clock_rate, now)
@@ -34,6 +36,8 @@ cdef inline Packet *on_media(Plane *plane, Layer *layer, const RtpHeader *header
         count_layer(&layer.reception, packet)
     else:
         drop_of_layer(plane, layer, DROP_UNKNOWN_PAYLOAD_TYPE if packet.size else DROP_PADDING)
+    if number > expected and packet.codec == RED:
+        restore(plane, layer, packet, now)
     admitted = admit(plane, layer, packet)
     if number > expected:
         tell_gap(plane, layer, expected, number - 1)
@@ -91,6 +95,9 @@ cdef inline void read_packet(
     if packet.size == 0:
         drop_of_layer(plane, layer, DROP_PADDING)
         return
+    if codec == RED and not read_red(packet.payload, packet.size, layer.track.opus_payload_type, &packet.red):
+        drop_of_layer(plane, layer, DROP_MALFORMED)
+        return
     if not read_layers(
         &layer.reader,
         packet,
@@ -100,6 +107,25 @@ cdef inline void read_packet(
         newest,
     ):
         drop_of_layer(plane, layer, DROP_MALFORMED)
+
+
+cdef inline void restore(Plane *plane, Layer *layer, const Packet *packet, double now) noexcept nogil:
+    """The packet before this one was lost, or is late; what is repeated of it takes its place."""
+    cdef Packet before
+    cdef Packet *admitted
+    if packet.red.previous_size == 0:
+        return
+    memset(&before, 0, sizeof(Packet))
+    before.number = packet.number - 1
+    before.timestamp = packet.timestamp - packet.red.earlier
+    before.codec = OPUS
+    before.arrived_at = now
+    before.payload = packet.payload + packet.red.previous_at
+    before.size = packet.red.previous_size
+    admitted = admit(plane, layer, &before)
+    if admitted != NULL and admitted != &before:  # which is kept nowhere when memory is short
+        layer.restored = admitted
+        plane.counts.recovered += 1
 
 
 cdef inline Packet *admit(Plane *plane, Layer *layer, Packet *packet) noexcept nogil:

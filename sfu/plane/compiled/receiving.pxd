@@ -23,7 +23,7 @@ from sfu.plane.compiled.rtp cimport KIND_DTLS, KIND_RTCP, KIND_RTP, KIND_STUN, K
 from sfu.plane.compiled.slot cimport slot_on_packet
 from sfu.plane.compiled.srtp cimport unprotect
 from sfu.plane.compiled.tables cimport Layer, Plane, Slot, Source, Transport
-from sfu.plane.compiled.taps cimport tap_packet, tap_reports
+from sfu.plane.compiled.taps cimport tap_packet, tap_reports, tap_restored
 from sfu.plane.compiled.transport cimport find_source, hear, may_hear, note_arrival
 
 
@@ -130,14 +130,25 @@ cdef inline void on_rtp(Plane *plane, Transport *transport, uint8_t *datagram, i
         drop(plane, DROP_UNKNOWN_SSRC)  # another has taken its place
         return
     packet = on_repair(plane, layer, &header, now) if source.rtx else on_media(plane, layer, &header, now)
+    if layer.restored != NULL:
+        pass_restored(plane, layer, now)
     if packet != NULL:
         if not layer.track.is_video:
             note_level(plane, layer.track, packet)
         if layer.track.tap_count:
-            tap_packet(plane, layer, datagram, size, &header, packet.number, source.rtx, now)
+            tap_packet(plane, layer, datagram, size, &header, packet, source.rtx, now)
         for index in range(layer.track.slots.count):
             fetch_slots_after(plane, &layer.track.slots, index)
             slot_on_packet(plane, <Slot *>layer.track.slots.items[index], packet, layer, now)
+
+
+cdef inline void pass_restored(Plane *plane, Layer *layer, double now) noexcept nogil:
+    cdef Packet *packet = layer.restored
+    cdef int index
+    layer.restored = NULL
+    tap_restored(plane, layer, packet, now)
+    for index in range(layer.track.slots.count):
+        slot_on_packet(plane, <Slot *>layer.track.slots.items[index], packet, layer, now)
 
 
 cdef inline bint decrypt(Plane *plane, Transport *transport, bint rtcp, uint8_t *datagram, int *size) noexcept nogil:

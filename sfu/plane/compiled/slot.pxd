@@ -13,15 +13,16 @@ from sfu.plane.compiled.history cimport history_get
 from sfu.plane.compiled.layers cimport layer_hold, layer_release
 from sfu.plane.compiled.numbering cimport numbers_begin, numbers_leave_out, numbers_place
 from sfu.plane.compiled.outbox cimport drop_of_slot, outbox_room, tell
-from sfu.plane.compiled.packets cimport NO_CODEC, Packet
+from sfu.plane.compiled.packets cimport NO_CODEC, OPUS, RED, Packet
 from sfu.plane.compiled.pictures cimport (
     PictureFields, pictures_begin, pictures_place, rewrite_payload, sent_descriptor,
 )
 from sfu.plane.compiled.pointers cimport pointers_add, pointers_remove
+from sfu.plane.compiled.red cimport rename_red
 from sfu.plane.compiled.retransmission cimport forget_sent, note_sent
 from sfu.plane.compiled.rtp cimport write_rtp
 from sfu.plane.compiled.srtp cimport TRAILER
-from sfu.plane.compiled.tables cimport Layer, Plane, Slot, Track
+from sfu.plane.compiled.tables cimport Layer, Plane, Slot, SlotFormat, Track
 from sfu.plane.compiled.timeline cimport line_begin, line_is_idle, line_map
 from sfu.plane.compiled.transport cimport is_connected, next_transport_number, send_rtp
 
@@ -63,7 +64,7 @@ cdef inline void slot_on_packet(
         return  # nothing to send, and its sequence number counts for nobody yet
     elif layer.track.is_video and not packet.starts_key_frame:
         drop_of_slot(plane, slot, DROP_AWAITING_KEY_FRAME)
-    elif not slot.formats[packet.codec].known:
+    elif not format_of(slot, packet).known:
         drop_of_slot(plane, slot, DROP_NO_PAYLOAD_TYPE)
     elif not is_connected(slot.transport):
         drop_of_slot(plane, slot, DROP_NOT_CONNECTED)
@@ -125,7 +126,7 @@ cdef inline void forward(Plane *plane, Slot *slot, const Packet *packet, Layer *
     if not is_connected(slot.transport):
         drop_of_slot(plane, slot, DROP_NOT_CONNECTED)  # to the subscriber it is lost like any other
         return
-    if packet.codec == NO_CODEC or not slot.formats[packet.codec].known:
+    if packet.codec == NO_CODEC or not format_of(slot, packet).known:
         leave_out(plane, slot, packet, now, NOT_DROPPED if packet.codec == NO_CODEC else DROP_NO_PAYLOAD_TYPE)
         return
     refusal = pictures_place(&slot.pictures, packet, packet.number > slot.numbers.newest, &picture)
@@ -135,7 +136,7 @@ cdef inline void forward(Plane *plane, Slot *slot, const Packet *packet, Layer *
     if not numbers_place(&slot.numbers, packet.number, &out):
         drop_of_slot(plane, slot, DROP_TOO_OLD)
         return
-    slot.payload_type = slot.formats[packet.codec].payload_type
+    slot.payload_type = format_of(slot, packet).payload_type
     timestamp = line_map(&slot.line, packet.timestamp, packet.arrived_at)
     if send_packet(plane, slot, out, timestamp, packet, &picture, now):
         plane.counts.forwarded += 1
@@ -165,7 +166,8 @@ cdef inline bint send_packet(
     double now,
 ) noexcept nogil:
     """Without `picture`, an empty one."""
-    cdef int size = packet.size if picture != NULL else 0
+    cdef int start = packet.red.primary_at if is_stripped(slot, packet) else 0
+    cdef int size = packet.size - start if picture != NULL else 0
     cdef uint8_t *out = outbox_room(plane, 12 + LONGEST_BLOCK + size + TRAILER)
     cdef int extension_size, datagram_size, refusal
     cdef SentDescriptor descriptor
@@ -187,7 +189,9 @@ cdef inline bint send_packet(
     )
     write_rtp(out, extension_size > 0, marker, slot.payload_type, <uint32_t>number, timestamp, slot.ssrc)
     if size:
-        memcpy(out + 12 + extension_size, packet.payload, size)
+        memcpy(out + 12 + extension_size, packet.payload + start, size)
+        if packet.codec == RED and start == 0 and slot.formats[<int>OPUS].known:
+            rename_red(out + 12 + extension_size, slot.formats[<int>OPUS].payload_type)
         rewrite_payload(out + 12 + extension_size, packet, picture)
     datagram_size = 12 + extension_size + size
     refusal = send_rtp(plane, slot.transport, out, &datagram_size, now, 0)
@@ -197,3 +201,12 @@ cdef inline bint send_packet(
     slot.packets += 1
     slot.octets += size
     return True
+
+
+cdef inline bint is_stripped(const Slot *slot, const Packet *packet) noexcept nogil:
+    return packet.codec == RED and not slot.formats[<int>RED].known
+
+
+cdef inline const SlotFormat *format_of(const Slot *slot, const Packet *packet) noexcept nogil:
+    """As what it is sent."""
+    return &slot.formats[<int>OPUS if is_stripped(slot, packet) else packet.codec]

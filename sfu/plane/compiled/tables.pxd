@@ -56,6 +56,7 @@ cdef struct Layer:
     LayerReader reader
     bint has_key_frame
     uint32_t key_frame_timestamp
+    Packet *restored  # by the last packet's redundancy; NULL: nothing was
     uint64_t dropped[DROPS]
 
 
@@ -82,6 +83,7 @@ cdef struct Track:
     bint is_video
     int clock_rate
     Format formats[128]
+    int opus_payload_type  # of which RED is made; -1: none
     int rid_count
     Text *rids
     int layer_count

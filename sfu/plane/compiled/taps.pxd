@@ -7,8 +7,9 @@ from libc.string cimport memcpy, memmove
 from sfu.plane.compiled.drops cimport DROP_SINK_FULL, DROP_SINK_GONE
 from sfu.plane.compiled.numbers cimport read16, read32, write32
 from sfu.plane.compiled.outbox cimport drop
+from sfu.plane.compiled.packets cimport RED, Packet
 from sfu.plane.compiled.pointers cimport pointers_add, pointers_remove
-from sfu.plane.compiled.rtp cimport RtpHeader
+from sfu.plane.compiled.rtp cimport RtpHeader, write_rtp
 from sfu.plane.compiled.tables cimport Layer, Plane, Sink, SinkFrame, SinkOutbox, Source, Tap, Track, Transport
 from sfu.plane.compiled.transport cimport find_source
 
@@ -30,6 +31,8 @@ cdef enum:
     MOST_LAYERS = 64  # of a Track that can be tapped
     FRAMES = 128
     FRAME_BYTES = 128 << 10
+    RTP_HEADER = 12
+    RTP_PADDING = 0x20
 
 
 # --- who taps what ----------------------------------------------------------------------------------------------------
@@ -91,22 +94,33 @@ cdef inline void tap_packet(
     const uint8_t *packet,
     int size,
     const RtpHeader *header,
-    int64_t number,
+    const Packet *media,
     bint recovered,
     double now,
 ) noexcept nogil:
-    """A decrypted packet that has not been there before; `number` is its unwrapped one."""
+    """A decrypted packet that has not been there before. Readers need not know RED, for what is missing has been
+    restored."""
     cdef Track *track = layer.track
     cdef uint8_t *body
-    cdef int index, at = <int>(header.payload - packet)
+    cdef int index, at = <int>(header.payload - packet), left_out = 0
+    if recovered:
+        left_out = 2
+    elif media.codec == RED:
+        left_out = size - at - (header.payload_size - media.red.primary_at)
     for index in range(track.tap_count):
         if not track.taps[index].layers >> layer.index & 1:
             continue
         body = frame_add(
-            plane, track.taps[index].sink, FRAME_RTP, layer.index, recovered, track.id, number, now,
-            size - 2 if recovered else size,
+            plane, track.taps[index].sink, FRAME_RTP, layer.index, recovered, track.id, media.number, now,
+            size - left_out,
         )
         if body == NULL:
+            continue
+        if not recovered and media.codec == RED:  # its primary alone, without padding
+            memcpy(body, packet, at)
+            body[0] = <uint8_t>(packet[0] & ~RTP_PADDING)
+            body[1] = <uint8_t>(packet[1] & 0x80 | track.opus_payload_type)
+            memcpy(body + at, header.payload + media.red.primary_at, size - left_out - at)
             continue
         if not recovered:
             memcpy(body, packet, size)
@@ -117,6 +131,24 @@ cdef inline void tap_packet(
         memcpy(body + 2, packet + at, 2)
         write32(body + 8, layer.ssrc)
         memcpy(body + at, packet + at + 2, size - at - 2)
+
+
+cdef inline void tap_restored(Plane *plane, const Layer *layer, const Packet *media, double now) noexcept nogil:
+    """What another packet's redundancy had of one that has not been there."""
+    cdef Track *track = layer.track
+    cdef uint8_t *body
+    cdef int index
+    for index in range(track.tap_count):
+        if track.taps[index].layers >> layer.index & 1:
+            body = frame_add(
+                plane, track.taps[index].sink, FRAME_RTP, layer.index, True, track.id, media.number, now,
+                RTP_HEADER + media.size,
+            )
+            if body != NULL:
+                write_rtp(
+                    body, False, False, track.opus_payload_type, <uint32_t>media.number, media.timestamp, layer.ssrc
+                )
+                memcpy(body + RTP_HEADER, media.payload, media.size)
 
 
 cdef inline void tap_reports(

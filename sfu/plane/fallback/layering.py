@@ -8,7 +8,7 @@ are the counters that wrap.
 
 from __future__ import annotations
 
-from sfu.core.types import Codec
+from sfu.core.types import SOUND_CODECS, Codec
 from sfu.plane.fallback.packets import Layering, MediaPacket
 from sfu.wire import av1, dependency_descriptor, h264, vp8, vp9
 from sfu.wire.dependency_descriptor import DependencyDescriptor, Structure
@@ -42,7 +42,7 @@ class LayerReader:
             packet.starts_key_frame = av1.is_key_frame(packet.payload)
         packet.codec = codec
         self.renewed_late = False
-        if value is not None and codec is not Codec.OPUS:
+        if value is not None and codec not in SOUND_CODECS:
             packet.descriptor = value
             packet.starts_key_frame = False
             if packet.layering is not None:

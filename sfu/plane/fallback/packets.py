@@ -7,6 +7,7 @@ from typing import Final
 
 from sfu.core.types import Codec
 from sfu.wire.extensions import ExtensionIds
+from sfu.wire.red import Redundancy
 from sfu.wire.vp8 import Vp8Descriptor
 from sfu.wire.vp9 import Vp9Descriptor
 
@@ -50,6 +51,7 @@ class MediaPacket:
     vp9: Vp9Descriptor | None = None
     descriptor: bytes | None = None  # the dependency descriptor
     described: bool = False  # by it; else it could not be read, or there is none
+    red: Redundancy | None = None  # of RED
     number: int | None = None  # unwrapped: picture id of VP8 and VP9, frame number of the dependency descriptor
 
 

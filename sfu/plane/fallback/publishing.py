@@ -20,7 +20,7 @@ from sfu.plane.fallback.packets import MediaPacket, may_hold_parameter_sets
 from sfu.plane.fallback.reception import Reception
 from sfu.plane.fallback.timeline import SourceClock
 from sfu.plane.interface import GapSeen, KeyFrameReceived, LayerReception, PlaneConfig, TrackSpec
-from sfu.wire import rtx
+from sfu.wire import red, rtx
 from sfu.wire.errors import MalformedRtp
 from sfu.wire.rtp import RtpHeader
 from sfu.wire.serial import Unwrapper
@@ -36,7 +36,10 @@ PassedOn = tuple[tuple[int, bytes], ...]
 class Track:
     """One published source and the Slots that carry it."""
 
-    __slots__ = ("_config", "_outbox", "clock_rate", "formats", "id", "layers", "slots", "spec", "taps", "transport")
+    __slots__ = (
+        "_config", "_outbox", "clock_rate", "formats", "id", "layers", "opus_payload_type", "slots", "spec", "taps",
+        "transport",
+    )  # fmt: skip
 
     def __init__(self, id: int, transport: Transport, spec: TrackSpec, config: PlaneConfig, outbox: Outbox) -> None:
         self.id = id
@@ -46,6 +49,8 @@ class Track:
         self._outbox = outbox
         self.clock_rate = spec.formats[0].clock_rate
         self.formats = {form.payload_type: form for form in spec.formats}
+        opus = (form.payload_type for form in spec.formats if form.codec is Codec.OPUS)
+        self.opus_payload_type = next(opus, -1)  # of which RED is made
         self.slots: list[Slot] = []
         self.taps: dict[Sink, frozenset[int]] = {}  # → layers
         self.layers = [self._new_layer(index) for index in range(max(1, len(spec.rids)))]
@@ -98,6 +103,7 @@ class TrackLayer:
         self.history = History(config.history_packets) if self.is_video else None  # nobody retransmits audio
         # Of sound so much that a Slot may begin a moment ago.
         self.kept = None if self.is_video else History(config.audio_kept_packets)
+        self.restored: MediaPacket | None = None  # by the last packet's redundancy; taken by whoever passes it on
         self._admits = self.history.admit if self.history is not None else RecentNumbers().admit
         self._longest_gap = config.history_packets
         self._outbox = outbox
@@ -118,6 +124,8 @@ class TrackLayer:
             self.reception.count_layer(packet)
         else:
             self._drop(DropReason.PADDING if not payload else DropReason.UNKNOWN_PAYLOAD_TYPE)
+        if number > expected and packet.red is not None:
+            self._restore(packet, now)
         admitted = self._admit(packet)
         if number > expected:
             self._tell_gap(expected, number - 1)
@@ -197,9 +205,27 @@ class TrackLayer:
         if not packet.payload:
             self._drop(DropReason.PADDING)
             return
+        if codec is Codec.RED:
+            packet.red = red.read(packet.payload, self.track.opus_payload_type)
+            if packet.red is None:
+                self._drop(DropReason.MALFORMED)
+                return
         descriptor = header.extensions.get(self.track.transport.receive_ids.dependency_descriptor)
         if not self._layers.read(packet, codec, descriptor, newest):
             self._drop(DropReason.MALFORMED)
+
+    def _restore(self, packet: MediaPacket, now: float) -> None:
+        """The packet before this one was lost, or is late; what is repeated of it takes its place."""
+        assert packet.red is not None
+        if packet.red.previous is None:
+            return
+        start, end, earlier = packet.red.previous
+        timestamp = (packet.timestamp - earlier) & 0xFFFFFFFF
+        block = packet.payload[start:end]
+        before = MediaPacket(packet.sequence_number - 1, timestamp, False, Codec.OPUS, block, (), now)
+        self.restored = self._admit(before)
+        if self.restored is not None:
+            self._outbox.counters.recovered += 1
 
     def _admit(self, packet: MediaPacket) -> MediaPacket | None:
         if self._layers.renewed_late and self.history is not None:

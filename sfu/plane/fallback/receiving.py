@@ -122,11 +122,16 @@ class Receiving:
         )
         receive = layer.on_repair if source.rtx else layer.on_media
         media = receive(header, packet[header.payload_offset : header.payload_end], passed_on, now)
+        restored, layer.restored = layer.restored, None
+        if restored is not None:
+            self._sinks.on_restored(layer, restored, now)
+            for slot in layer.track.slots:
+                slot.on_packet(restored, layer, now)
         if media is not None:
             if not layer.is_video:
                 self._levels.note(layer.track.id, media)
             if layer.track.taps:
-                self._sinks.on_packet(layer, packet, header, media.sequence_number, source.rtx, now)
+                self._sinks.on_packet(layer, packet, header, media, source.rtx, now)
             for slot in layer.track.slots:
                 slot.on_packet(media, layer, now)
 

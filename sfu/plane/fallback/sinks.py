@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from sfu.core.types import DropReason
 from sfu.plane.fallback.outbox import Outbox
 from sfu.plane.interface import SinkFrame, SinkGone
-from sfu.wire import framing, rtx, tap
+from sfu.wire import framing, red, rtp, rtx, tap
 from sfu.wire.errors import MalformedRtcp
 from sfu.wire.rtp import RtpHeader
 from sfu.wire.tap import FrameKind, SenderClock, TapFrame
 
 if TYPE_CHECKING:
+    from sfu.plane.fallback.packets import MediaPacket
     from sfu.plane.fallback.publishing import Track, TrackLayer
     from sfu.plane.fallback.transport import Transport
 
@@ -94,16 +95,32 @@ class Sinks:
     # --- what arrives --------------------------------------------------------------------------------------
 
     def on_packet(
-        self, layer: TrackLayer, packet: bytes, header: RtpHeader, number: int, recovered: bool, now: float
+        self, layer: TrackLayer, packet: bytes, header: RtpHeader, media: MediaPacket, recovered: bool, now: float
     ) -> None:
-        """A packet that has not been there before; `number` is its unwrapped one."""
+        """A packet that has not been there before. Readers need not know RED, for what is missing has been restored."""
         track = layer.track
         if recovered:
             original = track.formats[header.payload_type].repairs or 0
             packet = rtx.restore(packet, header.payload_offset, original, layer.ssrc or 0)
-        for sink, layers in track.taps.items():
+        elif media.red is not None:
+            packet = red.strip(packet, header, media.red.primary_at, track.opus_payload_type)
+        self._write_packet(layer, packet, media.sequence_number, recovered, now)
+
+    def on_restored(self, layer: TrackLayer, media: MediaPacket, now: float) -> None:
+        """What another packet's redundancy had of one that has not been there."""
+        packet = rtp.build(
+            payload_type=layer.track.opus_payload_type,
+            sequence_number=media.sequence_number & 0xFFFF,
+            timestamp=media.timestamp,
+            ssrc=layer.ssrc or 0,
+            payload=media.payload,
+        )
+        self._write_packet(layer, packet, media.sequence_number, True, now)
+
+    def _write_packet(self, layer: TrackLayer, packet: bytes, number: int, recovered: bool, now: float) -> None:
+        for sink, layers in layer.track.taps.items():
             if layer.index in layers:
-                self._write(sink, FrameKind.RTP, layer.index, track.id, packet, number, recovered, now)
+                self._write(sink, FrameKind.RTP, layer.index, layer.track.id, packet, number, recovered, now)
 
     def on_rtcp(self, transport: Transport, compound: bytes, now: float) -> None:
         """Sender reports of tapped layers; what is behind a header that cannot be believed is not found."""

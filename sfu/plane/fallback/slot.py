@@ -24,7 +24,7 @@ from sfu.plane.fallback.publishing import Track, TrackLayer
 from sfu.plane.fallback.retransmission import Sent, SentPackets
 from sfu.plane.fallback.timeline import Timeline
 from sfu.plane.interface import PlaneConfig, SlotSpec, SlotTransmission, Switched
-from sfu.wire import rtp, rtx
+from sfu.wire import red, rtp, rtx
 
 if TYPE_CHECKING:
     from sfu.plane.fallback.transport import Transport
@@ -143,7 +143,7 @@ class Slot:
             return  # nothing to send, and its sequence number counts for nobody yet
         elif layer.is_video and not packet.starts_key_frame:
             self.drop(DropReason.AWAITING_KEY_FRAME)
-        elif packet.codec not in self._payload_types:
+        elif self._payload_types_of(packet) is None:
             self.drop(DropReason.NO_PAYLOAD_TYPE)
         elif not self.transport.is_connected:
             self.drop(DropReason.NOT_CONNECTED)
@@ -173,7 +173,7 @@ class Slot:
         if not self.transport.is_connected:
             self.drop(DropReason.NOT_CONNECTED)  # to the subscriber it is lost like any other
             return
-        payload_types = None if packet.codec is None else self._payload_types.get(packet.codec)
+        payload_types = self._payload_types_of(packet)
         if payload_types is None:
             self._leave_out(packet, now, None if packet.codec is None else DropReason.NO_PAYLOAD_TYPE)
             return
@@ -206,7 +206,7 @@ class Slot:
 
     def _send(self, out: int, timestamp: int, packet: MediaPacket, picture: PictureFields | None, now: float) -> bool:
         """Without `picture`, an empty one."""
-        payload = b"" if picture is None else rewrite(packet, picture)
+        payload = b"" if picture is None else self._payload(packet, picture)
         left = self.transport.send_rtp(
             rtp.build(
                 payload_type=self._payload_type,
@@ -225,6 +225,21 @@ class Slot:
         self._packets += 1
         self._octets += len(payload)
         return True
+
+    def _payload_types_of(self, packet: MediaPacket) -> tuple[int, int | None] | None:
+        """Media and RTX; `None`: the subscriber does not take it, or there is nothing to send."""
+        if packet.codec is None:
+            return None
+        stripped = packet.codec is Codec.RED and Codec.RED not in self._payload_types
+        return self._payload_types.get(Codec.OPUS if stripped else packet.codec)
+
+    def _payload(self, packet: MediaPacket, picture: PictureFields) -> bytes:
+        if packet.red is None:
+            return rewrite(packet, picture)
+        if Codec.RED not in self._payload_types:
+            return packet.payload[packet.red.primary_at :]
+        opus = self._payload_types.get(Codec.OPUS)
+        return packet.payload if opus is None else red.rename(packet.payload, opus[0])
 
     def _extension_block(self, packet: MediaPacket, picture: PictureFields | None, now: float) -> bytes:
         if picture is None:
@@ -293,7 +308,7 @@ class Slot:
         return self._send_rtx(payload_type, self._line.newest, b"", extension, now, cluster, padding=PADDING_BYTES)
 
     def _rtx_payload_type(self, packet: MediaPacket) -> int | None:
-        payload_types = None if packet.codec is None else self._payload_types.get(packet.codec)
+        payload_types = self._payload_types_of(packet)
         return None if payload_types is None or self.spec.rtx_ssrc is None else payload_types[1]
 
     def _send_rtx(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from sfu.core.quality.published import GRACE_S, Expected, PublishedQuality
 from sfu.core.quality.score import Cause, Score
+from sfu.core.types import Codec
 from sfu.plane.interface import LayerReception
 from tests.sfu.core.quality.table import nearly
 
@@ -77,6 +78,13 @@ def test_a_voice_that_arrives_is_good_and_one_that_is_lost_is_not() -> None:
     assert source.send(4, lost_per_s=5) == Score(nearly(2.93), Cause.LOSS)
     assert source.quality.loss == 0.1
     assert value(source.send(4)) > 4.2
+
+
+def test_with_redundancy_a_voice_may_lose_more() -> None:
+    source = voice()
+    source.layers[0] = replace(layer(0), codec=Codec.RED)
+    source.send(10)
+    assert source.send(4, lost_per_s=5) == Score(nearly(4.09), Cause.NOTHING)
 
 
 def test_silence_is_no_loss_and_says_nothing_of_the_codec() -> None:

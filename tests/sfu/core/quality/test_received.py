@@ -53,6 +53,14 @@ def test_what_it_loses_costs() -> None:
     assert receiver.look() == Score(nearly(2.93), Cause.LOSS)
 
 
+def test_sent_with_redundancy_it_may_lose_more() -> None:
+    receiver = listener()
+    receiver.report(100)
+    receiver.report(90, lost=10)
+    score = receiver.quality.assess(receiver.share, receiver.source, 0.05, receiver.now, redundant=True)
+    assert score == Score(nearly(4.09), Cause.NOTHING)
+
+
 def test_what_never_reached_the_server_does_not() -> None:
     receiver = listener()
     receiver.source.loss, receiver.source.jitter_s = 0.1, 0.2
