@@ -94,11 +94,13 @@ class Answerer:
         self._session_id = 0
         self._version = 0
 
-    def on_offer(self, text: str) -> ReadOffer:
-        """Raises ProtocolError `sdp_malformed` or `sdp_unsupported`; the connection is then as before."""
+    def on_offer(self, text: str, *, redundancy: bool = True) -> ReadOffer:
+        """`redundancy`: sound may come as RED.
+
+        Raises ProtocolError `sdp_malformed` or `sdp_unsupported`; the connection is then as before."""
         description = sdp.parse(text)
         bundle = sdp_transport.read_bundle(description)
-        lines = _read_lines(description, bundle)
+        lines = _read_lines(description, bundle, redundancy)
         self._check_order(lines)
         tagged = _tagged(lines, bundle)
         transport = sdp_transport.read_transport(tagged.media, description.session)
@@ -152,7 +154,7 @@ class Answerer:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-def _read_lines(description: sdp.Description, bundle: tuple[str, ...] | None) -> tuple[_Line, ...]:
+def _read_lines(description: sdp.Description, bundle: tuple[str, ...] | None, redundancy: bool) -> tuple[_Line, ...]:
     numbering = sdp_extensions.Numbering(sdp_extensions.allows_mixed(description))
     mids = [sdp_streams.read_mid(media) for media in description.media]
     for index, (media, mid) in enumerate(zip(description.media, mids, strict=True)):
@@ -165,7 +167,7 @@ def _read_lines(description: sdp.Description, bundle: tuple[str, ...] | None) ->
         group = {mid for media, mid in zip(description.media, mids, strict=True) if sdp_transport.is_live(media)}
         bundle = tuple(mid for mid in mids if mid in group and mid is not None)[:1]
     return tuple(
-        _read_line(media, mid, description.session, bundle, numbering)
+        _read_line(media, mid, description.session, bundle, numbering, redundancy)
         for media, mid in zip(description.media, mids, strict=True)
     )
 
@@ -176,6 +178,7 @@ def _read_line(
     session: sdp.Section,
     bundle: tuple[str, ...],
     numbering: sdp_extensions.Numbering,
+    redundancy: bool,
 ) -> _Line:
     content = _content(media)
     live = content != "foreign" and sdp_transport.is_live(media) and mid in bundle
@@ -184,7 +187,7 @@ def _read_line(
     if not media.has("rtcp-mux"):
         raise sdp.unsupported(media.line, "an m-line without a=rtcp-mux")
     kind = cast(Kind, media.kind)
-    formats = sdp_formats.accept_formats(kind, sdp_formats.read_formats(media))
+    formats = sdp_formats.accept_formats(kind, sdp_formats.read_formats(media), redundancy=redundancy)
     direction = sdp_streams.read_direction(media, session)
     names = sdp_extensions.offered_names(kind, [one.codec for one in formats], direction)
     return _Line(

@@ -19,10 +19,10 @@ from sfu.wire.extensions import ExtensionIds
 from signaling import sdp, sdp_extensions, sdp_formats, sdp_streams, sdp_transport
 from signaling.sdp_streams import Direction
 
-# The numbers Chromium uses, so that a description is easy to compare; any from 96 to 127 would do.
+# The numbers Chromium uses, so that a description is easy to compare; any from 96 to 127 would do, and from 35 to 63.
 OFFERED_PAYLOAD_TYPES: Final[Mapping[Kind, dict[Codec, tuple[int, int | None]]]] = MappingProxyType(
     {
-        "audio": {Codec.OPUS: (111, None)},
+        "audio": {Codec.OPUS: (111, None), Codec.RED: (63, None)},
         "video": {
             Codec.VP8: (96, 97),
             Codec.H264: (102, 103),

@@ -35,7 +35,7 @@ from signaling.messages import (
     Unpublish,
     Unsubscribe,
 )
-from signaling.moderation_messages import GrantsChanged
+from signaling.moderation_messages import GrantsChanged, RoomChanged
 from signaling.names import Names
 from signaling.outgoing import Outgoing
 from signaling.outputs import Output
@@ -113,6 +113,7 @@ def connections(
         grants=entered.grants,
         held=entered.held,
         keeps_messages=entered.keeps_messages,
+        is_encrypted=entered.room.end_to_end_encrypted,
         names=names,
         limits=limits,
         emit=emit,
@@ -204,6 +205,8 @@ def hear(event: RoomEvent, publishing: Publishing, subscribing: Subscribing, out
         case Evicted() | Admitted() | Transfer():
             raise AssertionError("these are the session's own affair")
         case _:
+            if isinstance(event, RoomChanged):
+                publishing.on_room_changed(event.room)
             if (message := as_message(event)) is not None:
                 outgoing.send(message)
             subscribing.on_room_event(event)

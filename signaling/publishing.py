@@ -38,7 +38,7 @@ from signaling.messages import (
     TrackUnpublished,
     Unpublish,
 )
-from signaling.moderation_messages import MutedBy, TrackStopped
+from signaling.moderation_messages import MutedBy, RoomState, TrackStopped
 from signaling.names import Names
 from signaling.negotiation import OfferedMedia, ReadOffer
 from signaling.outputs import Announce, Output, Send
@@ -77,6 +77,7 @@ class Publishing:
         grants: Grants,
         held: Iterable[Source] = (),
         keeps_messages: int = 0,
+        is_encrypted: bool = False,
         names: Names,
         limits: SessionLimits,
         emit: Callable[[Output], None],
@@ -84,6 +85,7 @@ class Publishing:
         self._identity = identity
         self._grants = grants
         self._held = dict.fromkeys(held, "")  # kept muted by a moderator: by whom
+        self._is_encrypted = is_encrypted  # end to end
         self._stopping: dict[str, str] = {}  # tracks that a moderator has stopped: by whom
         self._names = names
         self._limits = limits
@@ -105,6 +107,10 @@ class Publishing:
         """Tracks wait for a connection, or there is one."""
         return bool(self._lost) or self.transport is not None
 
+    def on_room_changed(self, state: RoomState) -> None:
+        """From the next offer on."""
+        self._is_encrypted = state.end_to_end_encrypted
+
     @property
     def transport(self) -> str | None:
         """As named to the Worker, while there is one."""
@@ -115,7 +121,8 @@ class Publishing:
         for wish in request.tracks:
             if not self._grants.may_publish(wish.source):
                 raise Refused("not_granted", f"publishing a {wish.source} is not permitted")
-        offer = self._connection.answerer.on_offer(request.sdp)
+        # What is encrypted cannot be stripped for who does not take it, and who comes later may not.
+        offer = self._connection.answerer.on_offer(request.sdp, redundancy=not self._is_encrypted)
         plan = self._plan(offer, request.tracks)
         first = self.transport is None
         if first:

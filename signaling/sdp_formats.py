@@ -1,7 +1,8 @@
 """Payload formats of an m-line: which of the offered ones this server forwards, and how they are written back.
 
 Codecs are taken in the order of the m-line, so the remote's preference stands; of each codec the first payload type
-that fits. Their RTX (RFC 4588) comes along. Everything else (RED, FEC, comfort noise, DTMF, other codecs) is left out.
+that fits. Their RTX (RFC 4588) comes along, and so does RED of Opus (RFC 2198), in front: browsers send what stands
+there. Everything else (FEC, comfort noise, DTMF, other codecs) is left out.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ FEEDBACK: Final[Mapping[Kind, tuple[str, ...]]] = {
     "video": ("transport-cc", "ccm fir", "nack", "nack pli"),
 }
 
-# What we would like to get of Opus: packets from 10 ms on (fewer stalls at low delay), in-band FEC against loss.
-OPUS_PARAMETERS: Final = {"minptime": "10", "useinbandfec": "1"}
+# What we would like to get of Opus: packets from 10 ms on (fewer stalls at low delay), in-band FEC against loss, and in
+# silence next to nothing (DTX).
+OPUS_PARAMETERS: Final = {"minptime": "10", "useinbandfec": "1", "usedtx": "1"}
 H264_PARAMETERS: Final = {
     "level-asymmetry-allowed": "1",
     "packetization-mode": "1",
@@ -35,12 +37,13 @@ VP9_PARAMETERS: Final = {"profile-id": "0"}
 
 # In the order in which we offer them: the first is what a subscriber of ours would send, and what all browsers decode.
 _CODECS: Final[Mapping[Kind, tuple[tuple[Codec, int, int], ...]]] = {
-    "audio": ((Codec.OPUS, 48000, 2),),
+    "audio": ((Codec.OPUS, 48000, 2), (Codec.RED, 48000, 2)),
     "video": ((Codec.VP8, 90000, 1), (Codec.H264, 90000, 1), (Codec.VP9, 90000, 1), (Codec.AV1, 90000, 1)),
 }
 # Parameters that name a profile; of these codecs only 0 is forwarded, which is also what no parameter means.
 _PROFILES: Final[Mapping[Codec, str]] = {Codec.VP9: "profile-id", Codec.AV1: "profile"}
 _PROFILE_LEVEL_ID = re.compile(r"[0-9a-fA-F]{6}")
+_BLOCKS = re.compile(r"\d{1,3}(?:/\d{1,3})+")  # of RED: the payload types of a packet's blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class OfferedFormat:
     channels: int
     parameters: Mapping[str, str]
     feedback: frozenset[str]
+    blocks: frozenset[str] = frozenset()  # of RED: their payload types
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class AcceptedFormat:
     channels: int
     parameters: Mapping[str, str]
     feedback: tuple[str, ...]
+    blocks: int | None = None  # of RED: the payload type of all of them
 
 
 def read_formats(media: Media) -> list[OfferedFormat]:
@@ -83,19 +88,22 @@ def read_formats(media: Media) -> list[OfferedFormat]:
             *names[payload_type],
             parameters.get(payload_type, {}),
             frozenset(feedback.get(str(payload_type), set()) | feedback.get("*", set())),
+            _blocks(media, payload_type),
         )
         for payload_type in listed
         if payload_type in names
     ]
 
 
-def accept_formats(kind: Kind, offered: Sequence[OfferedFormat]) -> tuple[AcceptedFormat, ...]:
-    """What we forward of it, in the same order."""
+def accept_formats(
+    kind: Kind, offered: Sequence[OfferedFormat], *, redundancy: bool = True
+) -> tuple[AcceptedFormat, ...]:
+    """What we forward of it, in the same order, with RED in front unless it is not wanted."""
     accepted: dict[Codec, AcceptedFormat] = {}
     h264 = _best_h264(offered)
     for one in offered:
         codec = _codec(kind, one)
-        if codec is None or codec in accepted or (codec is Codec.H264 and one is not h264):
+        if codec in (None, Codec.RED) or codec in accepted or (codec is Codec.H264 and one is not h264):
             continue
         accepted[codec] = AcceptedFormat(
             codec,
@@ -106,7 +114,9 @@ def accept_formats(kind: Kind, offered: Sequence[OfferedFormat]) -> tuple[Accept
             _answered_parameters(codec, one.parameters),
             tuple(name for name in FEEDBACK[kind] if name in one.feedback),
         )
-    return tuple(accepted.values())
+    opus = accepted.get(Codec.OPUS) if redundancy else None
+    red = None if opus is None else _red_of(opus, offered)
+    return tuple(accepted.values()) if red is None else (red, *accepted.values())
 
 
 def own_formats(kind: Kind, payload_types: Mapping[Codec, tuple[int, int | None]]) -> tuple[AcceptedFormat, ...]:
@@ -119,7 +129,13 @@ def own_formats(kind: Kind, payload_types: Mapping[Codec, tuple[int, int | None]
     }
     return tuple(
         AcceptedFormat(
-            codec, *payload_types[codec], clock_rate, channels, own_parameters.get(codec, {}), FEEDBACK[kind]
+            codec,
+            *payload_types[codec],
+            clock_rate,
+            channels,
+            own_parameters.get(codec, {}),
+            FEEDBACK[kind] if codec is not Codec.RED else (),
+            payload_types[Codec.OPUS][0] if codec is Codec.RED else None,
         )
         for codec, clock_rate, channels in _CODECS[kind]
         if codec in payload_types
@@ -151,6 +167,8 @@ def write_formats(accepted: Iterable[AcceptedFormat]) -> list[str]:
         if one.parameters:
             pairs = ";".join(f"{key}={value}" for key, value in one.parameters.items())
             lines.append(f"a=fmtp:{one.payload_type} {pairs}")
+        if one.blocks is not None:
+            lines.append(f"a=fmtp:{one.payload_type} {one.blocks}/{one.blocks}")
         if one.rtx_payload_type is not None:
             lines.append(f"a=rtpmap:{one.rtx_payload_type} rtx/{one.clock_rate}")
             lines.append(f"a=fmtp:{one.rtx_payload_type} apt={one.payload_type}")
@@ -214,6 +232,15 @@ def _rtx_of(media: OfferedFormat, offered: Sequence[OfferedFormat]) -> int | Non
     )
 
 
+def _red_of(opus: AcceptedFormat, offered: Sequence[OfferedFormat]) -> AcceptedFormat | None:
+    for one in offered:
+        if _codec("audio", one) is Codec.RED and one.blocks == {str(opus.payload_type)}:
+            return AcceptedFormat(
+                Codec.RED, one.payload_type, None, one.clock_rate, one.channels, {}, (), opus.payload_type
+            )
+    return None
+
+
 def _answered_parameters(codec: Codec, offered: Mapping[str, str]) -> Mapping[str, str]:
     if codec is Codec.OPUS:
         # Browsers send two channels only when asked for them, and ask when they want to send them.
@@ -244,7 +271,15 @@ def _parameters(media: Media) -> dict[int, dict[str, str]]:
         pairs = parameters.setdefault(number(subject, attribute.line, 127), {})
         for part in text.split(";"):
             key, equals, value = part.strip().partition("=")
-            # Others are lists without keys (RED, DTMF), which nobody here reads.
+            # Others are lists without keys (RED: `_blocks`; DTMF, which nobody here reads).
             if equals and is_token(key):
                 pairs[key.lower()] = value.strip()
     return parameters
+
+
+def _blocks(media: Media, payload_type: int) -> frozenset[str]:
+    for attribute in media.every("fmtp"):
+        subject, _, text = attribute.value.partition(" ")
+        if subject == str(payload_type) and _BLOCKS.fullmatch(text.strip()):
+            return frozenset(text.strip().split("/"))
+    return frozenset()

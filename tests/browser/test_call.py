@@ -15,6 +15,16 @@ pytestmark = pytest.mark.chromium
 
 WATCH_S = 20.0
 LONGEST_FREEZE_MS = 1000.0
+# A voice of 32 kbit/s in packets of 20 ms has 80 bytes in each, and with redundancy twice as many.
+REDUNDANT_BYTES = 120
+# What sound is preferably sent as, and how Opus is.
+SOUND_SENT = """
+() => {
+  const senders = window.peerConnections.flatMap((connection) => connection.getSenders());
+  const {codecs} = senders.find(({track}) => track?.kind === 'audio').getParameters();
+  return [codecs[0].mimeType, codecs.find(({mimeType}) => mimeType === 'audio/opus').sdpFmtpLine];
+}
+"""
 DECODED_SHARE = 0.8  # of the frames sent to it; the rest is a loaded machine's
 
 
@@ -81,6 +91,16 @@ async def gone(participant: Participant, name: str) -> bool:
 
 async def test_mute_is_told_and_stops_the_media(server: RunningServer, browser: Browser) -> None:
     ada, bob, _ = await call_of_three(browser, server.url, "muting")
+
+    (first, opus) = await ada.page.evaluate(SOUND_SENT)
+    assert first == "audio/red" and "usedtx=1" in opus and "useinbandfec=1" in opus
+
+    async def is_redundant() -> bool:
+        sounds = (await bob.statistics()).inbound("audio").values()
+        sizes = [sound["bytesReceived"] / max(1, sound["packetsReceived"]) for sound in sounds]
+        return len(sizes) == 2 and min(sizes) > REDUNDANT_BYTES
+
+    await eventually(is_redundant, "each packet that Bob hears has the one before it, too")
     for source in ("microphone", "camera"):
         await ada.page.evaluate("async (source) => window.call.you.track(source).mute()", source)
 

@@ -120,12 +120,23 @@ def test_a_publisher_that_changes_its_codec_is_lost_to_some_and_found_again() ->
     assert reasons(call, "bob") == {"nothing"}
 
 
+class Ear(Remote):
+    """Keeps what it is sent."""
+
+    def __init__(self, call: Call, name: str) -> None:
+        super().__init__(call, name)
+        self.heard: list[int] = []  # payload types
+
+    def on_rtp(self, packet: bytes) -> None:
+        self.heard.append(rtp.parse(packet).payload_type)
+
+
 RED_FORMATS = [PayloadFormat(63, Codec.RED, 48_000), PayloadFormat(111, Codec.OPUS, 48_000)]
 
 
 def test_a_voice_in_red_is_for_who_takes_opus_alone_and_readers_hear_of_opus_alone() -> None:
     call = Call()
-    ann, bob, cid = Remote(call, "ann"), Remote(call, "bob"), Remote(call, "cid")
+    ann, bob, cid = Remote(call, "ann"), Ear(call, "bob"), Ear(call, "cid")
     sound = {"transport": "ann", "track": "voice", "mid": "1", "kind": "audio", "rids": []}
     call.tell(AddTrack, **sound, formats=RED_FORMATS)
     plain: PayloadTypes = {Codec.OPUS: (109, None)}
@@ -133,9 +144,6 @@ def test_a_voice_in_red_is_for_who_takes_opus_alone_and_readers_hear_of_opus_alo
         slot = f"{remote.name}-slot"
         call.tell(AddSlot, transport=remote.name, slot=slot, mid="0", kind="audio", payload_types=payload_types)
         call.tell(Subscribe, subscription=f"{remote.name}/voice", slot=slot, track="voice")
-    got: dict[str, list[bytes]] = {"bob": [], "cid": []}
-    for remote in (bob, cid):
-        remote.on_rtp = got[remote.name].append  # type: ignore[method-assign]
     for number in range(1, 60):
         payload = red.build([(960, b"voice")] if number > 1 else [], b"voice", 111)
         packet = rtp.build(
@@ -144,9 +152,8 @@ def test_a_voice_in_red_is_for_who_takes_opus_alone_and_readers_hear_of_opus_alo
         )  # fmt: skip
         call.at(call.now + 0.02 * number, lambda packet=packet: ann.send_rtp(packet))  # type: ignore[misc]
     call.run(3.0)
-    assert {rtp.parse(packet).payload_type for packet in got["bob"]} == {109}
-    assert {rtp.parse(packet).payload_type for packet in got["cid"]} == {63}
-    assert len(got["bob"]) == len(got["cid"]) > 50
+    assert (set(bob.heard), set(cid.heard)) == ({109}, {63})
+    assert len(bob.heard) == len(cid.heard) > 50
     call.tell(OpenSink, sink="tape", room="room", address="@nobody looks")
     tapped = call.tell(TapTrack, sink="tape", track="voice")
     assert isinstance(tapped, TrackTapped)

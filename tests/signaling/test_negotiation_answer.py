@@ -28,7 +28,7 @@ def test_reads_chromiums_camera_screen_and_data_channel() -> None:
     offer = Answerer().on_offer(captured("chromium-camera-screen-data"))
     microphone, camera, screen = offer.media
     assert (microphone.mid, microphone.kind, microphone.sends, microphone.rids) == ("0", "audio", True, ())
-    assert microphone.formats == (PayloadFormat(111, Codec.OPUS, 48000),)
+    assert microphone.formats == (PayloadFormat(63, Codec.RED, 48000), PayloadFormat(111, Codec.OPUS, 48000))
     assert (camera.mid, camera.kind, camera.rids, camera.ssrcs) == ("1", "video", ("q", "h", "f"), ())
     assert camera.formats == (
         PayloadFormat(96, Codec.VP8, 90000),
@@ -159,7 +159,7 @@ def test_the_answer_to_a_small_offer_word_for_word() -> None:
         "a=recvonly",
         "a=rtcp-mux",
         "a=rtpmap:111 opus/48000/2",
-        "a=fmtp:111 minptime=10;useinbandfec=1",
+        "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1",
         "a=ice-ufrag:0abcdefgh",
         "a=ice-pwd:0123456789abcdefghijklmn",
         "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),

@@ -104,7 +104,7 @@ def test_the_offer_word_for_word() -> None:
         "a=msid-semantic: WMS *",
         "a=ice-lite",
         "a=extmap-allow-mixed",
-        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111 63",
         "c=IN IP4 0.0.0.0",
         "a=mid:0",
         "a=sendonly",
@@ -116,7 +116,9 @@ def test_the_offer_word_for_word() -> None:
         "a=extmap:4 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
         "a=rtpmap:111 opus/48000/2",
         "a=rtcp-fb:111 transport-cc",
-        "a=fmtp:111 minptime=10;useinbandfec=1",
+        "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1",
+        "a=rtpmap:63 red/48000/2",
+        "a=fmtp:63 111/111",
         "a=msid:bob-camera TR_1",
         "a=ssrc:1000 cname:bob-camera",
         *TRANSPORT_LINES,
@@ -151,7 +153,7 @@ def test_payload_types_and_extensions_are_the_same_for_everybody_and_distinct() 
         number for codecs in OFFERED_PAYLOAD_TYPES.values() for pair in codecs.values() for number in pair if number
     ]
     assert len(set(numbers)) == len(numbers)
-    assert all(96 <= number <= 127 for number in numbers)
+    assert all(96 <= number <= 127 or 35 <= number <= 63 for number in numbers)
     ids = list(OFFERED_EXTENSIONS.to_uris().values())
     assert sorted(ids) == list(range(1, len(ids) + 1))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -24,7 +26,7 @@ from signaling.messages import (
     TrackUnpublished,
     Unpublish,
 )
-from signaling.moderation_messages import GrantsChanged, MutedBy, TrackStopped
+from signaling.moderation_messages import GrantsChanged, MutedBy, RoomChanged, RoomState, TrackStopped
 from signaling.room_events import Hold, Permit, Release, Stop
 from tests.signaling.conversations import ALL, TWO_TRACKS, Conversation, entered, tags, track
 from tests.signaling.descriptions import audio, captured, data, described, sections_of, video
@@ -82,6 +84,23 @@ def test_a_captured_offer_of_chromium_is_published() -> None:
     sources: dict[str, Source] = {f"_{mids[0]}": "microphone", f"_{mids[1]}": "camera"}
     (published,) = conversation.publish(offer, **sources)
     assert [entry.mid for entry in published.tracks] == mids[:2]
+
+
+def audio_payload_types(conversation: Conversation) -> str:
+    """Of the answer to Chromium, which offers RED."""
+    offer = captured("chromium-camera-screen-data")
+    (published,) = conversation.publish(offer, _0="microphone")
+    return next(str(line) for line in published.sdp.split("\r\n") if line.startswith("m=audio"))
+
+
+def test_sound_comes_with_redundancy_but_not_where_it_could_not_be_stripped() -> None:
+    assert audio_payload_types(Conversation().join()).endswith(" 63 111")
+    state = RoomState(max_participants=100, version=1, end_to_end_encrypted=True)
+    encrypted = dataclasses.replace(entered(), room=state)
+    assert audio_payload_types(Conversation().enter(encrypted)).endswith("SAVPF 111")
+    conversation = Conversation().join()
+    conversation.hear(RoomChanged(room=state))
+    assert audio_payload_types(conversation).endswith("SAVPF 111")
 
 
 def test_publishing_again_adds_without_opening_or_connecting() -> None:

@@ -139,15 +139,58 @@ def test_answers_h264_with_the_parameters_it_was_offered() -> None:
 @pytest.mark.parametrize(
     ("offered", "answered"),
     [
-        ("", "minptime=10;useinbandfec=1"),
-        ("maxplaybackrate=48000;stereo=1;useinbandfec=1", "minptime=10;useinbandfec=1;stereo=1"),
-        ("stereo=0;usedtx=1", "minptime=10;useinbandfec=1"),
+        ("", "minptime=10;useinbandfec=1;usedtx=1"),
+        ("maxplaybackrate=48000;stereo=1;useinbandfec=1", "minptime=10;useinbandfec=1;usedtx=1;stereo=1"),
+        ("stereo=0;usedtx=1", "minptime=10;useinbandfec=1;usedtx=1"),
     ],
 )
 def test_answers_opus_with_what_we_want_and_stereo_if_asked(offered: str, answered: str) -> None:
     media = line("audio", "111", "a=rtpmap:111 opus/48000/2", f"a=fmtp:111 {offered}")
     lines = write_formats(accept_formats("audio", read_formats(media)))
     assert lines == ["a=rtpmap:111 opus/48000/2", f"a=fmtp:111 {answered}"]
+
+
+OPUS_LINE, RED_LINE = "a=rtpmap:111 opus/48000/2", "a=rtpmap:63 red/48000/2"
+RED = PayloadFormat(63, Codec.RED, 48000)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ("111/111", [RED, OPUS]),
+        ("111/111/111", [RED, OPUS]),
+        ("109/109", [OPUS]),  # of something else
+        ("111/0", [OPUS]),  # of something else, too
+        ("111", [OPUS]),  # which would be no redundancy
+        ("111/", [OPUS]),
+        ("minptime=10", [OPUS]),
+        (None, [OPUS]),  # of what it may be
+    ],
+)
+def test_red_is_taken_of_opus_and_preferred(parameters: str | None, expected: list[PayloadFormat]) -> None:
+    attributes = [OPUS_LINE, RED_LINE, *([] if parameters is None else [f"a=fmtp:63 {parameters}"])]
+    assert list(accepted("audio", "111 63", *attributes)) == expected
+
+
+def test_red_is_answered_as_it_was_offered_and_left_out_where_it_is_not_wanted() -> None:
+    offered = read_formats(line("audio", "111 63", OPUS_LINE, RED_LINE, "a=fmtp:63 111/111"))
+    assert write_formats(accept_formats("audio", offered))[:2] == [RED_LINE, "a=fmtp:63 111/111"]
+    assert to_payload_formats(accept_formats("audio", offered, redundancy=False)) == (OPUS,)
+
+
+def test_red_of_pictures_is_another_thing() -> None:
+    attributes = ["a=rtpmap:96 VP8/90000", "a=rtpmap:118 red/90000", "a=fmtp:118 96/96"]
+    assert list(accepted("video", "96 118", *attributes)) == [VP8]
+    assert list(accepted("audio", "63", RED_LINE, "a=fmtp:63 111/111")) == []
+
+
+@pytest.mark.parametrize("name", ["chromium-camera-screen-data", "firefox-camera-screen-data", "chromium-receiving"])
+def test_browsers_are_asked_for_fec_and_for_silence_in_silence(name: str) -> None:
+    sound = next(media for media in parse(captured(name)).media if media.kind == "audio")
+    formats = accept_formats("audio", read_formats(sound))
+    (opus,) = (one for one in formats if one.codec is Codec.OPUS)
+    assert (opus.parameters["useinbandfec"], opus.parameters["usedtx"]) == ("1", "1")
+    assert [one.codec for one in formats][:-1] == ([Codec.RED] if "chromium" in name else [])
 
 
 def test_answers_only_the_feedback_that_both_know() -> None:

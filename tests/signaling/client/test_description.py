@@ -131,7 +131,7 @@ def test_we_read_the_servers_offer_and_it_our_answer() -> None:
 
     answer = server.on_answer(write_answer(LOCAL, 1, offer))
     assert answer.rejected == frozenset()
-    assert answer.payload_types["0"] == OFFERED_PAYLOAD_TYPES["audio"]
+    assert answer.payload_types["0"] == {Codec.OPUS: OFFERED_PAYLOAD_TYPES["audio"][Codec.OPUS]}
     assert answer.payload_types["1"] == {
         codec: OFFERED_PAYLOAD_TYPES["video"][codec] for codec in PAYLOAD_TYPES["video"]
     }
