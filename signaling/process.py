@@ -1,31 +1,27 @@
-"""A Worker in a process of its own: starts it, watches it, starts another in its place. Its end is `sfu/process.py`.
+"""A Worker in a process of its own, as signaling sees it. Its end is `sfu/process.py`.
 
-    Link ◄── frames ──► FrameSocket ═══ Unix socket ═══ process
-    Supervision ◄─ hello, beats, ends, exit      ─► spawn, ask, hang up, abort, kill
+    Link ◄── frames ──► SupervisedProcess ═══ Unix socket ═══ process
 
-How a process is executed is in `child.py`, when in `supervision.py`.
+How it is kept running is in `supervised.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 
 from sfu import startup
 from sfu.config import WorkerConfig
 from sfu.control import AnyNotice, AnyReply, Load, MalformedFrame, ReadLoad
-from sfu.frame_socket import FrameSocket
 from sfu.logs import LogFormat
 from sfu.startup import Hello, NotStarted, Start
-from signaling.child import execute, exit_of
 from signaling.limits import WorkerLimits
 from signaling.link import Link
 from signaling.placement import WorkerLoad
-from signaling.supervision import Abort, Beat, HangUp, Kill, Lost, Output, Spawn, State, Supervision
+from signaling.supervised import SupervisedProcess
+from signaling.supervision import State
 
 logger = logging.getLogger(__name__)
 
@@ -63,19 +59,14 @@ class WorkerProcess:
         self._log_format: LogFormat = log_format
         self._on_unavailable = on_unavailable
         self._loop = asyncio.get_running_loop()
-        self._supervision = Supervision(limits)
-        self._timer: asyncio.TimerHandle | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._frames: FrameSocket | None = None
-        self._life: asyncio.Task[None] | None = None
+        self._process = SupervisedProcess("sfu.process", f"Worker {self.index}", self, limits)
         self._opened: asyncio.Future[None] = self._loop.create_future()
-        self._lives = 0
         self._load_read: tuple[float, int] | None = None  # when, and what it was
         self._forwarded_pps = 0.0
 
     @property
     def running(self) -> bool:
-        return self._supervision.state is State.RUNNING
+        return self._process.running
 
     @property
     def load(self) -> WorkerLoad:
@@ -95,116 +86,40 @@ class WorkerProcess:
 
     async def open(self) -> None:
         """Until it runs. Raises CannotOpen; then only `close` is left to do."""
-        self._supervision.on_start(self._loop.time())
-        self._act()
+        self._process.start()
         await self._opened
 
     async def close(self) -> None:
         """In order if it can be had, and within WorkerLimits.stop_timeout_s in any case. Idempotent."""
         self.link.close()
         self._opened.cancel()
-        self._supervision.on_stop(self._loop.time())
-        self._act()
-        if self._life is not None:
-            await asyncio.wait([self._life])
+        self._process.stop()
+        await self._process.gone()
 
     @property
     def _known(self) -> Hello:
         assert self.hello is not None, "not opened"
         return self.hello
 
-    # --- what the supervision wants ---
+    # --- what its process wants ---
 
-    def _act(self) -> None:
-        while (output := self._supervision.poll()) is not None:
-            self._perform(output)
-        self._arm()
+    def greeting(self) -> bytes:
+        return startup.encode(Start(config=self._config, log_level=self._log_level, log_format=self._log_format))
 
-    def _perform(self, output: Output) -> None:
-        match output:
-            case Spawn():
-                self._lives += 1
-                self._life = self._loop.create_task(self._live(self._lives))
-            case Beat():
-                self.link.ask(lambda call: ReadLoad(call=call), self._on_load)
-            case Lost(reason, served):
-                self._lose(reason, served)
-            case HangUp():
-                if self._frames is not None:
-                    self._frames.close()
-            case Abort():
-                self._signal(signal.SIGABRT)
-            case Kill():
-                self._signal(signal.SIGKILL)
+    def beat(self) -> None:
+        self.link.ask(lambda call: ReadLoad(call=call), self._on_load)
 
-    def _lose(self, reason: str, served: bool) -> None:
-        logger.error("Worker %d is lost: %s", self.index, reason)
+    def on_lost(self, reason: str, served: bool) -> None:
         self._forwarded_pps, self._load_read = 0.0, None
-        if self._frames is not None:
-            self._frames.abort()
-            self._frames = None
         if not self._opened.done():
             self._opened.set_exception(CannotOpen(f"Worker {self.index}: {reason}"))
-            self._supervision.on_stop(self._loop.time())
+            self._process.stop()
         if not served:
             self._on_unavailable()
         self.link.lose(LOST_REASON)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            logger.error("%s to Worker %d, pid %d", number.name, self.index, self._process.pid)
-            self._process.send_signal(number)  # nothing, if it has ended
-
-    def _arm(self) -> None:
-        when = self._supervision.next_timeout()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if when is None else self._loop.call_at(when, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._supervision.on_timeout(self._loop.time())
-        self._act()
-
-    # --- one process ---
-
-    async def _live(self, life: int) -> None:
-        """From exec to exit."""
-        try:
-            process, pidfd, ours = execute("sfu.process")
-        except OSError as error:
-            self._on_exit(f"cannot be executed: {error}")
-            return
-        self._process = process
-        frames = self._frames = await FrameSocket.over(
-            ours,
-            lambda frame: self._on_frame(life, frame),
-            lambda reason: self._on_link_end(life, reason),
-            pauses=False,
-        )
-        if self._supervision.state is State.STARTING:
-            start = Start(config=self._config, log_level=self._log_level, log_format=self._log_format)
-            frames.send(startup.encode(start))
-        else:  # stopped in this moment
-            frames.close()
-        reason = await exit_of(process, pidfd)
-        self._process = None
-        logger.info("Worker %d, pid %d, %s", self.index, process.pid, reason)
-        self._on_exit(reason)
-
-    def _on_exit(self, reason: str) -> None:
-        self._supervision.on_exit(reason, self._loop.time())
-        self._act()
-
-    def _on_link_end(self, life: int, reason: str) -> None:
-        if life == self._lives:
-            self._supervision.on_link_end(f"its link has ended: {reason}", self._loop.time())
-            self._act()
-
-    def _on_frame(self, life: int, frame: bytes) -> None:
-        if life != self._lives or self._frames is None:
-            return  # of one that was given up
-        if self._supervision.state is not State.STARTING:
+    def on_frame(self, frame: bytes) -> None:
+        if self._process.state is not State.STARTING:
             self.link.on_frame(frame)
             return
         try:
@@ -212,27 +127,26 @@ class WorkerProcess:
         except MalformedFrame as error:
             answer = NotStarted(reason=f"its first frame cannot be read: {error}")
         if isinstance(answer, Hello):
-            self._on_hello(answer, self._frames)
+            self._on_hello(answer)
         else:
-            self._supervision.on_link_end(answer.reason, self._loop.time())
-        self._act()
+            self._process.fail(answer.reason)
 
-    def _on_hello(self, hello: Hello, frames: FrameSocket) -> None:
-        self._supervision.on_hello(self._loop.time())
+    def _on_hello(self, hello: Hello) -> None:
+        self._process.hello()
         if self.hello is not None:
             self.restarts += 1
         self.hello = hello
         # A port that was free on all addresses is what its clients and firewalls know from now on.
         self._config = replace(self._config, udp_port=hello.udp_port)
         logger.info("Worker %d runs, pid %d, UDP port %d", self.index, hello.pid, hello.udp_port)
-        self.link.open(frames.send)
+        self.link.open(self._process.send)
         if not self._opened.done():
             self._opened.set_result(None)
 
     def _on_load(self, reply: AnyReply) -> None:
         if not isinstance(reply, Load):
             return
-        self._supervision.on_beat_answered()
+        self._process.answered()
         now = self._loop.time()
         if self._load_read is not None:
             at, forwarded = self._load_read

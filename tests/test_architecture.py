@@ -37,7 +37,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # The one place that holds a Worker; everybody else speaks to it through a link.
     "signaling.embedded": ("sfu.control", "sfu.config", "sfu.worker", "signaling"),
     # The other place, where it is a process: what passes before Commands can, and the socket they pass through.
-    "signaling.process": ("sfu.control", "sfu.config", "sfu.logs", "sfu.startup", "sfu.frame_socket", "signaling"),
+    "signaling.process": ("sfu.control", "sfu.config", "sfu.logs", "sfu.startup", "signaling"),
+    "signaling.supervised": ("sfu.frame_socket", "signaling"),
     # The recorder is a process, too, and known by what it is told and says.
     "signaling.outputs": ("sfu.control", "recorder.control", "signaling"),
     # Taps are live recordings of one: the same packets become frames by the same code, and are decoded by it.
@@ -48,7 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "signaling.client.tapping": ("sfu.wire", "sfu.tap", "sfu.core.types", "recorder.files.decoding", "signaling"),
     "signaling.recordings": ("sfu.control", "recorder.control", "recorder.journal.events", "signaling"),
-    "signaling.recordings.recorder": ("sfu.control", "sfu.frame_socket", "recorder.control", "signaling"),
+    "signaling.recordings.recorder": ("sfu.control", "recorder.control", "signaling"),
     # Addresses are checked where they are written, by the code that will use them.
     "signaling.values": ("sfu.net.addresses", "signaling"),
     "signaling.cli": ("sfu", "signaling", "recorder", "loadtest"),

@@ -17,7 +17,7 @@ from sfu.plane.interface import SrtpKeys
 from sfu.wire.extensions import ExtensionIds
 
 REMOTE_ICE = IceParameters("rmte", "remotepasswordremotepassword")
-PATIENCE_S = 10.0  # for what takes milliseconds, on a machine that is busy with something else
+PATIENCE_S = 60.0  # for what takes milliseconds, or a process to start, on a machine that is busy with something else
 REPEAT_AFTER_S = 0.5
 
 
