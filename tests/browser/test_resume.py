@@ -45,7 +45,12 @@ OBSERVE = """
   call.on('participantjoined', ({participant}) => window.told.push(`${participant.name} joined`));
   call.on('participantleft', ({participant, reason}) => window.told.push(`${participant.name} left: ${reason}`));
   call.on('message', ({participant, payload}) => window.told.push(`${participant?.name}: ${payload}`));
-  call.on('participantchanged', ({participant}) => window.told.push(`${participant.name} ${participant.state}`));
+  const known = new Map();
+  call.on('participantchanged', ({participant}) => {  // or something else of theirs is another now
+    if (participant === call.you || (known.get(participant) ?? 'connected') === participant.state) return;
+    known.set(participant, participant.state);
+    window.told.push(`${participant.name} ${participant.state}`);
+  });
   call.on('tracksubscribed', ({participant, track, mediaTrack}) => {
     if (track.source === 'camera') watch(participant.name, mediaTrack);
   });
