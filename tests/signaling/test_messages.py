@@ -15,15 +15,18 @@ from signaling import closing
 from signaling.errors import ProtocolError
 from signaling.messages import AnyAnswer, AnyClientMessage, AnyEvent, AnyServerMessage, Join, Message, Publish
 from signaling.subprotocols import JSON, MAX_FRAME_BYTES, MSGPACK, SUBPROTOCOLS, Subprotocol
+from signaling.taps import messages as taps
 
 PROTOCOL = Path(__file__).resolve().parents[2] / "signaling" / "PROTOCOL.md"
 CLIENT_TAGS = {one.__struct_config__.tag for one in get_args(AnyClientMessage)}
 
 
-def examples() -> list[dict[str, Any]]:
-    """Every object in the json blocks of PROTOCOL.md."""
+def examples(of_taps: bool = False) -> list[dict[str, Any]]:
+    """Every object in the json blocks of PROTOCOL.md: of taps, whose messages are others, or of all else."""
+    sections = re.split(r"^(?=## )", PROTOCOL.read_text("utf-8"), flags=re.MULTILINE)
+    text = "".join(section for section in sections if section.startswith("## Taps\n") == of_taps)
     found = []
-    for block in re.findall(r"```json\n(.*?)```", PROTOCOL.read_text("utf-8"), re.DOTALL):
+    for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL):
         position = 0
         while block[position:].strip():
             text = block[position:].lstrip()
@@ -48,6 +51,11 @@ def test_every_example_of_the_protocol_is_what_we_read_and_write(
     assert isinstance(frame, bytes) == subprotocol.binary
     written = msgspec.msgpack.decode(frame) if isinstance(frame, bytes) else json.loads(frame)
     assert {key: written[key] for key in example} == example
+
+
+@pytest.mark.parametrize("example", examples(of_taps=True), ids=lambda example: example["type"])
+def test_every_example_of_taps_is_what_we_read_and_write(example: dict[str, Any]) -> None:
+    assert json.loads(taps.encode(taps.decode(json.dumps(example)))) == example
 
 
 def test_the_protocol_has_an_example_of_every_message() -> None:
