@@ -380,7 +380,11 @@ class Switchboard:
         if refused is None:
             logger.info("moderates %s request=%s", seat, type(request).__name__)
         self._wake_by(self.directory.next_timeout())
-        seat.session.on_moderated(request, refused)
+        if self.directory.place_of(number) is not None:
+            # What has changed is told first: who is answered looks at the state of things. (Who has turned himself out
+            # is answered while there is somebody to answer.)
+            self._take_deliveries()
+        self._next.append((number, methodcaller("on_moderated", request, refused)))
 
     def _take_up(self, number: int, seat: Seat, resume: Resume) -> None:
         """The WebSocket of this session, which was only begun, becomes that of the session it asks for."""

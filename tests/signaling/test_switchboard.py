@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 from sfu.control import Failed
 from signaling.auth import Grant, mint
@@ -41,6 +42,7 @@ from signaling.messages import (
     Unpublish,
     Unsubscribe,
 )
+from signaling.moderation_messages import Remove, RoomChanged, SetRoom
 from signaling.subprotocols import JSON, Frame
 from signaling.switchboard import Switchboard
 from tests.signaling.conversations import answer_to
@@ -184,8 +186,9 @@ class Client:
             )
             self.say(Publish, sdp=described(*self.lines), tracks=tracks)
 
-    def join(self) -> None:
-        grant = Grant(self.identity, "", "demo", Grants(create=True, publish=True, subscribe=True))
+    def join(self, *, administer: bool = False) -> None:
+        grants = Grants(create=True, publish=True, subscribe=True, administer=administer)
+        grant = Grant(self.identity, "", "demo", grants)
         token = mint(grant, key_id="a", secret=SECRET, now=time.time(), valid_for_s=60)
         self.say(Join, token=token, auto_subscribe=self.automatic)
 
@@ -375,6 +378,22 @@ async def test_two_tracks_published_together_make_one_offer() -> None:
     call.switchboard.on_disconnected(publisher.number, leaving=True)
     call.settle()
     assert len(subscriber.offers) == 1 and subscriber.carried == {}
+
+
+async def test_a_moderator_is_told_what_he_changed_before_he_is_answered() -> None:
+    call = Call(random.Random(1))
+    moderator = Client(call.switchboard, "a", automatic=True)
+    moderator.join(administer=True)
+    call.settle()
+    heard: list[Any] = []
+    with patch.object(moderator, "_note", heard.append):
+        moderator.say(SetRoom, lobby=True)
+        moderator.say(Remove, participant="a")
+    told, answered, gone, _ = heard
+    assert isinstance(told, RoomChanged) and told.room.lobby
+    assert isinstance(answered, Ok)
+    assert isinstance(gone, Ok), "who removes himself is answered, too"
+    assert moderator.closed is not None
 
 
 async def test_one_timer_wakes_whoever_waits() -> None:
