@@ -181,6 +181,7 @@ class WorkerCollector(Collector):
         checks.add_metric(["not_a_check"], net.stun_dropped)
         checks.add_metric(["not_authentic"], net.stun_refused)
         yield checks
+        yield CounterMetricFamily("sfu_moved", "Transports followed to another port without a check", value=net.moved)
         yield CounterMetricFamily(
             "sfu_dtls_dropped", "DTLS datagrams beyond a Transport's queue", value=net.dtls_dropped
         )

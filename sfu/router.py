@@ -37,6 +37,7 @@ from sfu.plane.interface import (
     RtcpReceived,
     SinkGone,
     SsrcLearned,
+    StrayReceived,
     StunReceived,
     Switched,
 )
@@ -138,6 +139,8 @@ class Router:
                 endpoint.on_rtcp(event, now)
         elif isinstance(event, StunReceived):
             self.transports.on_stun(event, now)
+        elif isinstance(event, StrayReceived):
+            self.transports.on_stray(event, now)
         elif isinstance(event, DtlsReceived):
             self.transports.on_dtls(event)
         elif isinstance(event, Switched):

@@ -4,6 +4,7 @@ We are always controlled and never check ourselves. A check names our username f
 and proves itself by that Transport's password; the address it came from is then one of the Transport's paths.
 
     StunReceived ─► on_stun ─► Bind, Select, Answer (in this order), and Alive
+    StrayReceived ─► neighbours ─► whose of these is it? ─► on_moved ─► Bind, Select, Alive
 
 No sockets and no clock; random bytes are handed in. Liveness is judged elsewhere, from Alive (`liveness.py`).
 """
@@ -126,6 +127,21 @@ class IceLite:
         if not self._stranger_answers.take(now):
             return []
         return [Answer(path, stun.error(check, 400 if check.username_fragment is None else 401, None))]
+
+    def neighbours(self, path: Path) -> list[int]:
+        """Transports whose remotes have been at this address by another port, this time or earlier."""
+        owners = {owner.transport for known, owner in self._owners.items() if known[:2] == path[:2]}
+        return sorted(owners)
+
+    def on_moved(self, transport: int, path: Path, now: float) -> list[Output]:
+        """Its remote has sent what only it can encrypt, from another port of an address of its own."""
+        agent = self._agents[transport]
+        outputs: list[Output] = self._take_from_other(agent, path, now)
+        agent.paths.on_moved(path, now)
+        forgotten = agent.paths.forget_oldest()
+        if forgotten is not None:
+            self._owners.pop(forgotten, None)
+        return [*outputs, Bind(transport, path), Select(transport, path), Alive(transport)]
 
     def _on_authentic(
         self, agent: _Agent, generation: _Generation, check: stun.Check, path: Path, bound_to: int | None, now: float

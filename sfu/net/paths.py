@@ -2,7 +2,8 @@
 
 The remote nominates: the path of its latest check with USE-CANDIDATE is used. Until it has nominated any, the first
 that was checked. If the used one falls silent while another is still checked, that one takes over, for a remote
-whose network changed may check for a long time before it nominates.
+whose network changed may check for a long time before it nominates. What a remote has encrypted for us, from a new
+port, counts as both: it is there, and wants us there (`IceLite.on_moved`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ class Paths:
         changed = path != self.selected
         self.selected = path
         return changed
+
+    def on_moved(self, path: Path, now: float) -> None:
+        self._checked_at[path] = now
+        self._settled = True
+        self.selected = path
 
     def forget_oldest(self) -> Path | None:
         """If there are too many: drops the one checked longest ago that is not selected."""

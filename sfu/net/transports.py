@@ -1,6 +1,7 @@
 """All Transports of a Worker: ICE, DTLS and liveness on one side, the plane on the other.
 
     plane ── StunReceived ─► on_stun ─► IceLite ─► bind, select, send
+          ── StrayReceived ► on_stray ► has_moved? ─► bind, select
           ── DtlsReceived ─► on_dtls ─► the Transport's DTLS ─► set_keys, send_dtls
           ── RtcpReceived ─► on_rtcp ─► the Transport's liveness
     timer ── on_timeout ──► liveness of each ─► on_change
@@ -12,6 +13,7 @@ table when `on_change` says so. Everything runs on the event loop's thread, but 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +21,12 @@ from sfu.control import Candidate, Fingerprint, IceParameters, RemoteParameters
 from sfu.core.types import TransportState
 from sfu.net.certificate import CertificateStore
 from sfu.net.config import TransportConfig
-from sfu.net.ice import Answer, Bind, IceLite, Select
+from sfu.net.ice import Answer, Bind, IceLite, Output, Select
 from sfu.net.sctp import ChannelEvent
 from sfu.net.transport import Transport
-from sfu.plane.interface import DtlsReceived, Plane, StunReceived
+from sfu.plane.interface import DtlsReceived, Plane, StrayReceived, StunReceived
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class TransportCounters:
 
     stun_dropped: int  # not a connectivity check
     stun_refused: int  # a check without valid credentials
+    moved: int  # followed to another port without a check
     dtls_dropped: int  # queues full, or not of a Transport that is there
 
 
@@ -61,6 +66,7 @@ class Transports:
         self._closing: set[asyncio.Task[None]] = set()
         self._wake_at: float | None = None
         self._dtls_dropped = 0
+        self._moved = 0
 
     def open(self, transport: int, now: float) -> IceParameters:
         """Our credentials for a new Transport, which is CONNECTING from now on."""
@@ -113,7 +119,23 @@ class Transports:
 
     def on_stun(self, event: StunReceived, now: float) -> None:
         """Answer a connectivity check. Never raises, whatever the payload."""
-        for output in self._ice.on_stun(event.payload, event.path, event.transport, now):
+        self._carry_out(self._ice.on_stun(event.payload, event.path, event.transport, now), now)
+
+    def on_stray(self, event: StrayReceived, now: float) -> None:
+        """A remote whose NAT has chosen another port is found there by what it sends, long before its next check.
+
+        That it can receive there is not proved, as by an answer to a check. So it is followed to another port only, not
+        to another host: whoever catches a packet and sends it on first turns nobody's media against a third party. And
+        only while it is silent where it was, so that reordered packets change nothing."""
+        for transport in self._ice.neighbours(event.path):
+            if self._plane.has_moved(transport, event.payload, now):
+                logger.info("Transport %d has moved to another port", transport)
+                self._moved += 1
+                self._carry_out(self._ice.on_moved(transport, event.path, now), now)
+                return
+
+    def _carry_out(self, outputs: Sequence[Output], now: float) -> None:
+        for output in outputs:
             if isinstance(output, Answer):
                 self._plane.send(output.path, output.payload)
             elif isinstance(output, Bind):
@@ -147,6 +169,7 @@ class Transports:
         return TransportCounters(
             stun_dropped=self._ice.dropped,
             stun_refused=self._ice.refused,
+            moved=self._moved,
             dtls_dropped=self._dtls_dropped + sum(entry.dtls_dropped for entry in self._transports.values()),
         )
 

@@ -63,6 +63,13 @@ class PlaneConfig:
     srtp_window: int = 1024  # replay window: reordering beyond this is loss
     batch_datagrams: int = 32  # per socket and wake-up: timers must run under a flood (libuv stops there too)
     strangers_per_batch: int = 16  # datagrams from unknown addresses that go up in one batch: STUN first, rest dropped
+    stray_interval_s: float = (
+        0.02  # SRTP from unknown addresses goes up one by one, so far apart: what a flood of it may
+    )
+    # cost. Higher: who has a new address is found later
+    moved_silent_s: float = (
+        0.1  # who may have moved has said nothing at its old address for so long: reordering is over
+    )
     paths_per_transport: int = 8  # validated addresses: Wi-Fi, mobile, IPv4, IPv6 and some stale ones
     ssrcs_per_transport: int = 64  # 3 layers and their RTX for ten Tracks
     arrivals_per_transport: int = 4096  # transport-cc numbers not yet taken: 20 times what one feedback covers
@@ -142,6 +149,15 @@ class StunReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class StrayReceived:
+    """SRTP or SRTCP, as it came, from an address that nobody has validated: perhaps of a remote whose NAT has just
+    given it another port. `has_moved` tells. Of many, few are told."""
+
+    payload: bytes
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class DtlsReceived:
     payload: bytes
     transport: int
@@ -198,7 +214,17 @@ class SinkGone:
     sink: int
 
 
-Event = StunReceived | DtlsReceived | RtcpReceived | SsrcLearned | KeyFrameReceived | GapSeen | Switched | SinkGone
+Event = (
+    StunReceived
+    | StrayReceived
+    | DtlsReceived
+    | RtcpReceived
+    | SsrcLearned
+    | KeyFrameReceived
+    | GapSeen
+    | Switched
+    | SinkGone
+)
 
 
 COUNTED_SPATIAL_LAYERS = 3
@@ -306,6 +332,10 @@ class Plane(Protocol):
 
     def select(self, transport: int, path: Path) -> None:
         """Send there from now on (USE-CANDIDATE, or the first valid check). The path must be bound."""
+
+    def has_moved(self, transport: int, stray: bytes, now: float) -> bool:
+        """Whether this stray is authentic and new, and nothing authentic has come from this remote for
+        `moved_silent_s`. What the stray carries is not used. Paths stay as they are."""
 
     def set_keys(self, transport: int, keys: SrtpKeys) -> None:
         """Once per DTLS session. From here on only the plane uses these keys."""

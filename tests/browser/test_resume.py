@@ -320,19 +320,15 @@ async def test_an_address_that_changes_is_followed(browser: Browser) -> None:
         noticed = await scene.gaps_s()
         report("address changed, and the browser noticed", *noticed)
         assert max(noticed) < 1.0
-        unnoticed = []
-        for _ in range(3):
-            await scene.flows(60)  # a client that suspected something lately waits before it suspects again
-            for one in (scene.ada, scene.bob):
-                await one.forget()
-            await relay.change_ports()
-            await scene.flows(20)
-            unnoticed.append(max(await scene.gaps_s()))
-            report("address changed by a NAT", unnoticed[-1])
-        # Chromium's own check comes every 2.5 s; the client sees that everything stopped at once, where the machine
-        # does not stutter of itself.
-        assert min(unnoticed) < 1.0
-        assert max(unnoticed) < 4.0
+        for one in (scene.ada, scene.bob):
+            await one.forget()
+        await relay.change_ports()
+        await scene.flows(20)
+        unnoticed = await scene.gaps_s()
+        report("address changed by a NAT", *unnoticed)
+        # Chromium's own check comes every 2.5 s only: what it sends is what the server goes by.
+        assert max(unnoticed) < 1.0
+        assert server.worker._running.router.transports.counters.moved >= 4
         assert await scene.ada.told() == await scene.bob.told() == []
 
 

@@ -13,8 +13,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 from sfu.plane.compiled.drops cimport DROP_NOT_CONNECTED, DROPS, NOT_DROPPED
 from sfu.plane.compiled.events cimport (
-    EVENT_DTLS, EVENT_GAP, EVENT_KEY_FRAME, EVENT_LEARNED, EVENT_RTCP, EVENT_SINK_GONE, EVENT_STUN, NOBODY, Event,
-    EventQueue, event_count, event_span, take_in_order, take_known_first,
+    EVENT_DTLS, EVENT_GAP, EVENT_KEY_FRAME, EVENT_LEARNED, EVENT_RTCP, EVENT_SINK_GONE, EVENT_STRAY, EVENT_STUN,
+    NOBODY, Event, EventQueue, event_count, event_span, take_in_order, take_known_first,
 )
 from sfu.plane.compiled.extensions cimport (
     LONGEST_MID, PASSED_ON, ROLE_DESCRIPTOR, ROLE_MID, ROLE_PASSED_ON, ROLE_REPAIRED_RID, ROLE_RID, ROLE_TRANSPORT_CC,
@@ -39,7 +39,7 @@ from sfu.plane.compiled.polling cimport (
     Polled, Rows, poll_transport, polled_close, polling_begin, polling_sort,
 )
 from sfu.plane.compiled.probing cimport probing_start
-from sfu.plane.compiled.receiving cimport on_datagram
+from sfu.plane.compiled.receiving cimport has_moved, on_datagram
 from sfu.plane.compiled.reception cimport COUNTED_SPATIAL_LAYERS, COUNTED_TEMPORAL_LAYERS, Reception
 from sfu.plane.compiled.recovery cimport ask, recovery_send_due
 from sfu.plane.compiled.retransmission cimport forget_sent
@@ -65,7 +65,7 @@ from sfu.plane import interface
 from sfu.plane.compiled import addresses
 from sfu.plane.interface import (
     Counters, Datagram, DtlsReceived, GapSeen, KeyFrameReceived, LayerReception, RtcpReceived, SinkGone,
-    SlotTransmission, SsrcLearned, StunReceived, Switched,
+    SlotTransmission, SsrcLearned, StrayReceived, StunReceived, Switched,
 )
 from sfu.plane.readers import connect_to_reader
 from sfu.plane.srtp import FUNCTIONS, REPLAYS, context_address, function_address, open_sessions
@@ -103,6 +103,9 @@ cdef class Engine(Describing):
         self.plane.limits.sent_packets = config.sent_packets
         self.plane.limits.batch_datagrams = config.batch_datagrams
         self.plane.limits.strangers_per_batch = config.strangers_per_batch
+        self.plane.limits.stray_interval_s = config.stray_interval_s
+        self.plane.limits.moved_silent_s = config.moved_silent_s
+        self.plane.next_stray_at = -INFINITY
         self.plane.limits.paths_per_transport = config.paths_per_transport
         self.plane.limits.ssrcs_per_transport = config.ssrcs_per_transport
         self.plane.limits.arrivals_per_transport = config.arrivals_per_transport

@@ -52,6 +52,19 @@ cdef class Control:
         owner.selected = endpoint
         unlock(&self.plane)
 
+    def has_moved(self, transport, bytes stray, double now):
+        cdef Transport *owner = self.transport(transport)
+        cdef uint8_t plain[LONGEST_PACKET + TRAILER]
+        cdef int size = len(stray)
+        cdef bint moved
+        if size > LONGEST_PACKET:
+            return False
+        memcpy(plain, PyBytes_AsString(stray), size)
+        lock(&self.plane)
+        moved = has_moved(&self.plane, owner, plain, size, now)
+        unlock(&self.plane)
+        return moved
+
     def set_keys(self, transport, keys):
         cdef Transport *owner = self.transport(transport)
         inbound, outbound = sessions = open_sessions(keys, self.srtp_window)

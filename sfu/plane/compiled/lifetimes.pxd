@@ -1,5 +1,6 @@
 """Making and taking apart: everything the tables hold, in any order, with nothing left that points to what is gone."""
 
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 
@@ -67,6 +68,7 @@ cdef inline Transport *transport_add(Plane *plane, int64_t id) noexcept nogil:
     if transport == NULL:
         return NULL
     transport.id = id
+    transport.heard_at = -INFINITY
     feedback_open(&transport.feedback)
     recovery_open(plane, &transport.recovery)
     transport.paths = <Endpoint *>calloc(plane.limits.paths_per_transport + 1, sizeof(Endpoint))

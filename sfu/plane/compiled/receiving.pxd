@@ -8,7 +8,9 @@ from sfu.plane.compiled.drops cimport (
     DROP_EVENTS_FULL, DROP_MALFORMED, DROP_NO_KEYS, DROP_SSRC_LIMIT, DROP_STRANGER_LIMIT, DROP_UNKNOWN_ADDRESS,
     DROP_UNKNOWN_KIND, DROP_UNKNOWN_SSRC, NOT_DROPPED,
 )
-from sfu.plane.compiled.events cimport EVENT_DTLS, EVENT_RTCP, EVENT_STUN, NOBODY, Event, EventKind, event_put
+from sfu.plane.compiled.events cimport (
+    EVENT_DTLS, EVENT_RTCP, EVENT_STRAY, EVENT_STUN, NOBODY, Event, EventKind, event_put,
+)
 from sfu.plane.compiled.extensions cimport ROLE_TRANSPORT_CC
 from sfu.plane.compiled.feedback cimport ONLY_FEEDBACK, ONLY_REPORTS, take_feedbacks
 from sfu.plane.compiled.learning cimport learn
@@ -37,13 +39,13 @@ cdef inline void on_datagram(
     cdef int contents
     plane.counts.received_datagrams += 1
     if transport == NULL:
-        on_stranger(plane, datagram, size, source, kind)
+        on_stranger(plane, datagram, size, source, kind, now)
     elif kind == KIND_RTP:
         plane.counts.received_rtp += 1
         on_rtp(plane, transport, datagram, size, now)
     elif kind == KIND_RTCP:
         plane.counts.received_rtcp += 1
-        if decrypt(plane, transport, True, datagram, &size):
+        if decrypt(plane, transport, True, datagram, &size, now):
             tap_reports(plane, transport, datagram, size, now)
             contents = take_feedbacks(plane, transport, datagram, size, now)
             if contents != ONLY_FEEDBACK:
@@ -80,23 +82,28 @@ cdef inline void tell_up(
 
 
 cdef inline void on_stranger(
-    Plane *plane, const uint8_t *datagram, int size, const Endpoint *source, Kind kind
+    Plane *plane, const uint8_t *datagram, int size, const Endpoint *source, Kind kind, double now
 ) noexcept nogil:
-    """Only a connectivity check can introduce an address; and there may be any number of strangers."""
+    """Only a connectivity check, or what a known remote has encrypted, can introduce an address; and there may be any
+    number of strangers."""
     cdef Event event
-    if kind != KIND_STUN:
+    cdef bint is_stray = (kind == KIND_RTP or kind == KIND_RTCP) and now >= plane.next_stray_at
+    if kind == KIND_STUN:
+        plane.counts.received_stun += 1
+    elif not is_stray:
         drop(plane, DROP_UNKNOWN_ADDRESS)
         return
-    plane.counts.received_stun += 1
     if plane.strangers >= plane.limits.strangers_per_batch or not has_room_for_strangers(plane):
         drop(plane, DROP_STRANGER_LIMIT)
         return
     plane.strangers += 1
     memset(&event, 0, sizeof(Event))
-    event.kind = EVENT_STUN
+    event.kind = EVENT_STRAY if is_stray else EVENT_STUN
     event.subject = NOBODY
     event.size = size
     event.endpoint = source[0]
+    if is_stray:
+        plane.next_stray_at = now + plane.limits.stray_interval_s
     if not event_put(&plane.events, True, &event, datagram, -INFINITY):
         drop(plane, DROP_EVENTS_FULL)
 
@@ -107,7 +114,7 @@ cdef inline void on_rtp(Plane *plane, Transport *transport, uint8_t *datagram, i
     cdef Layer *layer
     cdef Packet *packet
     cdef int index
-    if not decrypt(plane, transport, False, datagram, &size):
+    if not decrypt(plane, transport, False, datagram, &size, now):
         return
     if not read_rtp(datagram, size, transport.roles, &header):
         drop(plane, DROP_MALFORMED)
@@ -151,7 +158,9 @@ cdef inline void pass_restored(Plane *plane, Layer *layer, double now) noexcept 
         slot_on_packet(plane, <Slot *>layer.track.slots.items[index], packet, layer, now)
 
 
-cdef inline bint decrypt(Plane *plane, Transport *transport, bint rtcp, uint8_t *datagram, int *size) noexcept nogil:
+cdef inline bint decrypt(
+    Plane *plane, Transport *transport, bint rtcp, uint8_t *datagram, int *size, double now
+) noexcept nogil:
     """False, and counted, if it is not the remote's, or too many SSRCs are in use already."""
     cdef int ssrc_at = 4 if rtcp else 8, refusal
     cdef uint32_t ssrc
@@ -169,5 +178,19 @@ cdef inline bint decrypt(Plane *plane, Transport *transport, bint rtcp, uint8_t 
     if refusal != NOT_DROPPED:
         drop(plane, refusal)
         return False
-    hear(transport, ssrc)
+    hear(transport, ssrc, now)
+    return True
+
+
+cdef inline bint has_moved(Plane *plane, Transport *transport, uint8_t *stray, int size, double now) noexcept nogil:
+    """Decrypts in place."""
+    cdef bint rtcp = classify(stray, size) == KIND_RTCP
+    cdef int ssrc_at = 4 if rtcp else 8
+    cdef uint32_t ssrc
+    if transport.inbound == NULL or size < ssrc_at + 4 or now - transport.heard_at < plane.limits.moved_silent_s:
+        return False
+    ssrc = read32(stray + ssrc_at)
+    if not may_hear(plane, transport, ssrc) or unprotect(plane, transport, rtcp, stray, &size) != NOT_DROPPED:
+        return False
+    hear(transport, ssrc, now)
     return True

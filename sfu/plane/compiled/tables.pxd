@@ -223,6 +223,7 @@ cdef struct Transport:
     Pointers tracks
     int source_count
     Source *sources
+    double heard_at  # SRTP and SRTCP
     int heard_count
     uint32_t *heard  # SSRCs of which libsrtp keeps state
     Unwrapper transport_numbers
@@ -261,6 +262,8 @@ cdef struct Limits:
     int sent_packets
     int batch_datagrams
     int strangers_per_batch
+    double stray_interval_s
+    double moved_silent_s
     int paths_per_transport
     int ssrcs_per_transport
     int arrivals_per_transport
@@ -345,6 +348,7 @@ cdef struct Plane:
     Events events
     Outbox outbox
     int strangers  # in this batch
+    double next_stray_at
     Packet scratch  # the packet being read
     uint8_t *buffer  # the datagram being decrypted, when it does not come from a socket
     # libsrtp

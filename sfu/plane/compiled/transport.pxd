@@ -56,7 +56,9 @@ cdef inline bint has_heard(const Transport *transport, uint32_t ssrc) noexcept n
     return False
 
 
-cdef inline void hear(Transport *transport, uint32_t ssrc) noexcept nogil:
+cdef inline void hear(Transport *transport, uint32_t ssrc, double now) noexcept nogil:
+    """It has come from this remote, without doubt."""
+    transport.heard_at = now
     if not has_heard(transport, ssrc):
         transport.heard[transport.heard_count] = ssrc
         transport.heard_count += 1

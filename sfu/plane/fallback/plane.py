@@ -197,6 +197,9 @@ class FallbackPlane:
     def select(self, transport: int, path: Path) -> None:
         self._transports[transport].select(path)
 
+    def has_moved(self, transport: int, stray: bytes, now: float) -> bool:
+        return self._receiving.has_moved(self._transports[transport], stray, now)
+
     def set_keys(self, transport: int, keys: SrtpKeys) -> None:
         self._transports[transport].set_keys(keys)
 

@@ -2,12 +2,15 @@
 
 datagram ─► whose address? ─► first byte (RFC 7983) ─┬ STUN, DTLS, RTCP ─► events   (transport-cc stays here)
                 │ nobody's                           └ RTP ─► decrypt ─► transport-cc ─► SSRC known?
-                └ STUN goes up, a few; all else ends                        learn ◄─ no ──┤ yes
+                └ STUN goes up, a few; SRTP, fewer;                         learn ◄─ no ──┤ yes
+                  all else ends                                                           │
                                                                                           ▼
                                               layer ─► MediaPacket ─► audio level, local sinks ─► Slots of its Track
 """
 
 from __future__ import annotations
+
+import math
 
 from sfu.core.types import DropReason
 from sfu.plane.fallback import feedback
@@ -18,7 +21,7 @@ from sfu.plane.fallback.packets import LONGEST_PASSED_ON
 from sfu.plane.fallback.sinks import Sinks
 from sfu.plane.fallback.srtp import SrtpRefused
 from sfu.plane.fallback.transport import Transport
-from sfu.plane.interface import Datagram, DtlsReceived, Path, PlaneConfig, RtcpReceived, StunReceived
+from sfu.plane.interface import Datagram, DtlsReceived, Path, PlaneConfig, RtcpReceived, StrayReceived, StunReceived
 from sfu.wire import rtp
 from sfu.wire.demux import Kind, classify
 from sfu.wire.errors import MalformedRtp
@@ -41,6 +44,9 @@ class Receiving:
         self._levels = levels
         self._strangers_per_batch = config.strangers_per_batch
         self._strangers = 0
+        self._stray_interval_s = config.stray_interval_s
+        self._moved_silent_s = config.moved_silent_s
+        self._next_stray_at = -math.inf
         self._outbox = outbox
 
     def begin_batch(self) -> None:
@@ -53,7 +59,7 @@ class Receiving:
         kind = classify(payload)
         transport = self._paths.get(path)
         if transport is None:
-            self._on_stranger(payload, path, kind)
+            self._on_stranger(payload, path, kind, now)
         elif kind is Kind.RTP:
             counters.received_rtp += 1
             self._on_rtp(transport, payload, now)
@@ -69,20 +75,41 @@ class Receiving:
         else:
             self._outbox.drop(DropReason.UNKNOWN_KIND)
 
-    def _on_stranger(self, payload: bytes, path: Path, kind: Kind) -> None:
-        """Only a connectivity check can introduce an address; and there may be any number of strangers."""
-        if kind is not Kind.STUN:
+    def _on_stranger(self, payload: bytes, path: Path, kind: Kind, now: float) -> None:
+        """Only a connectivity check, or what a known remote has encrypted, can introduce an address; and there may be
+        any number of strangers."""
+        is_stray = kind in (Kind.RTP, Kind.RTCP) and now >= self._next_stray_at
+        if kind is Kind.STUN:
+            self._outbox.counters.received_stun += 1
+        elif not is_stray:
             self._outbox.drop(DropReason.UNKNOWN_ADDRESS)
             return
-        self._outbox.counters.received_stun += 1
         if self._strangers >= self._strangers_per_batch or not self._outbox.has_room_for_strangers():
             self._outbox.drop(DropReason.STRANGER_LIMIT)
             return
         self._strangers += 1
-        self._outbox.tell(StunReceived(payload, path, None))
+        if is_stray:
+            self._next_stray_at = now + self._stray_interval_s
+            self._outbox.tell(StrayReceived(payload, path))
+        else:
+            self._outbox.tell(StunReceived(payload, path, None))
+
+    def has_moved(self, transport: Transport, stray: bytes, now: float) -> bool:
+        rtcp = classify(stray) is Kind.RTCP
+        ssrc = stray[4:8] if rtcp else stray[8:12]
+        if transport.srtp is None or len(ssrc) < 4 or not transport.may_hear(ssrc):
+            return False
+        if now - transport.heard_at < self._moved_silent_s:
+            return False
+        try:
+            _ = transport.srtp.unprotect_rtcp(stray) if rtcp else transport.srtp.unprotect(stray)
+        except SrtpRefused:
+            return False
+        transport.hear(ssrc, now)
+        return True
 
     def _on_rtcp(self, transport: Transport, payload: bytes, now: float) -> None:
-        compound = self._decrypt(transport, payload, payload[4:8], rtcp=True)
+        compound = self._decrypt(transport, payload, payload[4:8], now, rtcp=True)
         if compound is None:
             return
         self._sinks.on_rtcp(transport, compound, now)
@@ -96,7 +123,7 @@ class Receiving:
             self._outbox.tell_if_room(RtcpReceived(compound, transport.id, now))
 
     def _on_rtp(self, transport: Transport, payload: bytes, now: float) -> None:
-        packet = self._decrypt(transport, payload, payload[8:12], rtcp=False)
+        packet = self._decrypt(transport, payload, payload[8:12], now, rtcp=False)
         if packet is None:
             return
         try:
@@ -135,7 +162,7 @@ class Receiving:
             for slot in layer.track.slots:
                 slot.on_packet(media, layer, now)
 
-    def _decrypt(self, transport: Transport, payload: bytes, ssrc: bytes, rtcp: bool) -> bytes | None:
+    def _decrypt(self, transport: Transport, payload: bytes, ssrc: bytes, now: float, *, rtcp: bool) -> bytes | None:
         """`None`, and counted, if it is not the remote's, or too many SSRCs are in use already."""
         srtp = transport.srtp
         if srtp is None:
@@ -152,5 +179,5 @@ class Receiving:
         except SrtpRefused as refused:
             self._outbox.drop(refused.reason)
             return None
-        transport.hear(ssrc)
+        transport.hear(ssrc, now)
         return plain

@@ -6,6 +6,8 @@ sending, and only this class touches the SRTP session.
 
 from __future__ import annotations
 
+import math
+
 from sfu.core.types import DropReason
 from sfu.plane.fallback.feedback import Feedback
 from sfu.plane.fallback.flight import Departure
@@ -54,6 +56,7 @@ class Transport:
         # Publishing
         self.tracks: dict[str, Track] = {}  # by mid
         self.sources: dict[int, Source] = {}  # by SSRC
+        self.heard_at = -math.inf  # of SRTP and SRTCP
         self._heard: set[bytes] = set()  # SSRCs as on the wire, of which libsrtp keeps state
         self._transport_numbers = Unwrapper()
         self._arrivals: dict[int, float] = {}
@@ -186,8 +189,10 @@ class Transport:
         """Whether a packet of this SSRC may be decrypted: libsrtp keeps state for each, and so must be limited."""
         return ssrc in self._heard or len(self._heard) < self._config.ssrcs_per_transport
 
-    def hear(self, ssrc: bytes) -> None:
+    def hear(self, ssrc: bytes, now: float) -> None:
+        """It has come from this remote, without doubt."""
         self._heard.add(ssrc)
+        self.heard_at = now
 
     def forget(self, ssrc: int) -> None:
         """Its Track is gone."""

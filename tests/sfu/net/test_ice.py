@@ -81,6 +81,36 @@ def test_the_first_check_binds_and_selects_then_the_path_is_known() -> None:
     assert [type(output) for output in outputs] == [Answer, Alive]
 
 
+def test_who_moves_to_another_port_is_selected_there() -> None:
+    table = Table()
+    table.check(P1, nominate=True)
+    elsewhere = P1._replace(port=P1.port + 1)
+    assert table.lite.neighbours(elsewhere) == [1]
+    assert table.lite.neighbours(P1._replace(host="192.0.2.77")) == table.lite.neighbours(P1._replace(local=7)) == []
+    assert table.lite.on_moved(1, elsewhere, 1.0) == [Bind(1, elsewhere), Select(1, elsewhere), Alive(1)]
+    assert table.check(elsewhere, 2.0, nominate=True) == [Bind(1, elsewhere)], "selected already"
+    assert table.check(P1, 3.0, nominate=True) == [Bind(1, P1), Select(1, P1)], "and back"
+
+
+def test_of_who_moves_often_the_oldest_ports_are_forgotten() -> None:
+    table = Table(TransportConfig(paths=2))
+    table.check(P1, nominate=True)
+    for port in range(7000, 7010):
+        table.lite.on_moved(1, P1._replace(port=port), float(port))
+    assert table.lite.selected_path(1) == P1._replace(port=7009)
+    table.lite.remove(1)
+    assert table.lite.neighbours(P1) == []
+
+
+def test_who_moves_to_a_port_that_another_had_takes_it() -> None:
+    table = Table()
+    table.check(P1)
+    other = table.lite.add(2)
+    table.lite.on_stun(binding_request(other), P1._replace(port=1), None, 0.0)
+    assert table.lite.on_moved(2, P1, 1.0) == [Bind(2, P1), Select(2, P1), Alive(2)]
+    assert table.lite.selected_path(1) is None
+
+
 def test_a_path_that_the_plane_let_go_is_bound_again() -> None:
     table = Table()
     table.check(P1)

@@ -20,7 +20,7 @@ from sfu.net.config import TransportConfig
 from sfu.net.dtls import DtlsSession
 from sfu.net.transports import Transports
 from sfu.plane import open_plane
-from sfu.plane.interface import Datagram, DtlsReceived, Path, RtcpReceived, SrtpKeys, StunReceived
+from sfu.plane.interface import Datagram, DtlsReceived, Path, RtcpReceived, SrtpKeys, StrayReceived, StunReceived
 from sfu.wire.extensions import ExtensionIds
 from tests.support.ice import PATIENCE_S, REMOTE_ICE, binding_request, read_answer, until
 
@@ -54,6 +54,8 @@ class Bench:
         for event in self.plane.take_events():
             if isinstance(event, StunReceived):
                 self.transports.on_stun(event, self.now)
+            elif isinstance(event, StrayReceived):
+                self.transports.on_stray(event, self.now)
             elif isinstance(event, DtlsReceived):
                 self.transports.on_dtls(event)
             elif isinstance(event, RtcpReceived):
@@ -110,6 +112,7 @@ class Remote:
             self.certificate, is_client, bench.transports.fingerprints(number), self._send, self.keys.append
         )
         self._handshake: asyncio.Task[None] | None = None
+        self._sealing: Session | None = None
 
     def parameters(
         self, *, ice: IceParameters = REMOTE_ICE, certificate: Certificate | None = None, sctp_port: int | None = None
@@ -157,8 +160,9 @@ class Remote:
 
     def report(self) -> None:
         """A receiver report, and nothing else."""
-        sealed = self._srtp(self.keys[0].send_key, Policy.SSRC_ANY_OUTBOUND).protect_rtcp(RECEIVER_REPORT)
-        self.bench.deliver(sealed, self.path)
+        if self._sealing is None:
+            self._sealing = self._srtp(self.keys[0].send_key, Policy.SSRC_ANY_OUTBOUND)
+        self.bench.deliver(self._sealing.protect_rtcp(RECEIVER_REPORT), self.path)
 
     def _srtp(self, key: bytes, ssrc_type: int) -> Session:
         profile = getattr(Policy, self.keys[0].profile.replace("SRTP_", "SRTP_PROFILE_", 1))
@@ -322,6 +326,26 @@ async def test_a_remote_whose_address_changes_is_followed(bench: Bench) -> None:
     remote.move_to(Path(1, "2001:db8::99", 40000))
     remote.check(nominate=True)
     assert remote.hears(RECEIVER_REPORT)
+
+
+async def test_a_remote_with_a_new_port_is_followed_before_it_checks(bench: Bench) -> None:
+    neighbour, remote = Remote(bench, 1), Remote(bench, 2)  # behind one NAT
+    await neighbour.join()
+    await remote.join()
+    remote.report()
+    remote.move_to(remote.path._replace(port=40000))
+    bench.now += 0.05
+    remote.report()
+    assert bench.transports.counters.moved == 0, "what it sent before it moved may still be on its way"
+    bench.now += 0.1
+    remote.report()
+    assert bench.transports.counters.moved == 1
+    assert remote.hears(RECEIVER_REPORT)
+    assert neighbour.hears(RECEIVER_REPORT)
+    remote.move_to(Path(0, "203.0.113.9", 40000))
+    bench.now += 1
+    remote.report()
+    assert bench.transports.counters.moved == 1, "never to another host"
 
 
 async def test_after_an_ice_restart_new_credentials_work_and_old_ones_end(bench: Bench) -> None:

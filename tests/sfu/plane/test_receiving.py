@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfu.plane.interface import Datagram, DtlsReceived, Path, PlaneConfig, RtcpReceived, StunReceived
+from sfu.plane.interface import Datagram, DtlsReceived, Path, PlaneConfig, RtcpReceived, StrayReceived, StunReceived
 from sfu.wire.rtcp import ReceiverReport, pack_compound
 from tests.support.planes import PUBLISHER, TRACK, MakePlane, Scene
 from tests.support.rtp import PROFILES, PUBLISHER_IDS, VIDEO, VP8, VP8_RTX, VideoSource, media_packet, vp8_payload
@@ -29,12 +29,65 @@ def test_a_path_is_the_socket_and_the_remote_address(make_plane: MakePlane) -> N
     assert scene.dropped("unknown_address") == 1
 
 
-@pytest.mark.parametrize("payload", [DTLS, b"\x80" + bytes(40), b"\x80\xc8" + bytes(40), b"\xff\xff", b"", b"\x00"])
-def test_strangers_get_nothing_but_stun_through(make_plane: MakePlane, payload: bytes) -> None:
+@pytest.mark.parametrize("payload", [DTLS, b"\x50hello", b"\xff\xff", b"", b"\x00"])
+def test_strangers_get_nothing_through_but_stun_and_strays(make_plane: MakePlane, payload: bytes) -> None:
     scene = Scene(make_plane)
     scene.plane.on_datagrams([Datagram(payload, STRANGER)], 1.0)
     assert scene.plane.take_events() == []
     assert scene.dropped("unknown_address") == 1
+
+
+@pytest.mark.parametrize("payload", [b"\x80" + bytes(40), b"\x80\xc8" + bytes(40)], ids=["RTP", "RTCP"])
+def test_strays_go_up_now_and_then(make_plane: MakePlane, payload: bytes) -> None:
+    scene = Scene(make_plane, config=PlaneConfig(stray_interval_s=0.02))
+    stray = Datagram(payload, STRANGER)
+    for now, told in ((1.0, 1), (1.01, 1), (1.02, 2), (1.03, 2), (9.0, 3)):
+        scene.plane.on_datagrams([stray, stray], now)
+        assert scene.events(StrayReceived) == [StrayReceived(payload, STRANGER)] * told
+    assert scene.dropped("unknown_address") == 7
+
+
+def test_strays_count_among_the_strangers_of_a_batch(make_plane: MakePlane) -> None:
+    scene = Scene(make_plane, config=PlaneConfig(strangers_per_batch=1))
+    scene.plane.on_datagrams([Datagram(STUN, STRANGER), Datagram(b"\x80" + bytes(40), STRANGER)], 1.0)
+    assert [type(event) for event in scene.plane.take_events()] == [StunReceived]
+    assert scene.dropped("stranger_limit") == 1
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+@pytest.mark.parametrize("rtcp", [False, True], ids=["RTP", "RTCP"])
+def test_who_has_moved_proves_it_by_what_he_encrypts(make_plane: MakePlane, profile: str, *, rtcp: bool) -> None:
+    scene = Scene(make_plane, profile=profile)
+    other = scene.connect(2)
+    source = VideoSource(ssrc=4, rid="q")
+    report = pack_compound([ReceiverReport(1, ())])
+
+    def next_payload() -> bytes:
+        publisher = scene.publisher
+        return (publisher.protect_rtcp(report) if rtcp else publisher.protect(source.frame(key=True)[0])).payload
+
+    scene.plane.on_datagrams([Datagram(heard := next_payload(), scene.publisher.path)], 1.0)
+    late = next_payload()
+    assert not scene.plane.has_moved(PUBLISHER, late, 1.09), "it has just been heard where it was"
+    assert not scene.plane.has_moved(2, late, 1.2), "not his"
+    assert not scene.plane.has_moved(PUBLISHER, heard, 1.2), "a replay"
+    assert not scene.plane.has_moved(PUBLISHER, late[:-1] + bytes((late[-1] ^ 1,)), 1.2), "forged"
+    assert scene.plane.has_moved(PUBLISHER, late, 1.2)
+    assert not scene.plane.has_moved(PUBLISHER, late, 1.4), "a replay by now"
+    assert not scene.plane.has_moved(PUBLISHER, next_payload(), 1.25), "it has just been heard where it is"
+    assert not scene.plane.has_moved(2, other.protect_rtcp(report).payload[:5], 9.0)
+    scene.plane.on_datagrams([Datagram(next_payload(), scene.publisher.path)], 2.0)
+    assert scene.dropped("srtp_authentication") + scene.dropped("srtp_replay") == 0
+
+
+def test_who_has_no_keys_or_too_many_ssrcs_has_not_moved(make_plane: MakePlane) -> None:
+    scene = Scene(make_plane, config=PlaneConfig(ssrcs_per_transport=1))
+    scene.plane.add_transport(2)
+    first, second = (scene.publisher.protect(VideoSource(ssrc=ssrc, rid="q").frame()[0]).payload for ssrc in (4, 5))
+    assert not scene.plane.has_moved(2, first, 1.0)
+    assert scene.plane.has_moved(PUBLISHER, first, 1.0)
+    assert not scene.plane.has_moved(PUBLISHER, second, 2.0)
+    assert not scene.plane.has_moved(PUBLISHER, bytes(5000), 3.0)
 
 
 def test_strangers_are_limited_per_batch(make_plane: MakePlane) -> None:
