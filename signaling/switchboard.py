@@ -217,11 +217,9 @@ class Switchboard:
                 self._seats[number].on_notice(notice, now, self.first_media_times)
 
     async def perform(self, operation: Callable[[RoomDirectory, float], T]) -> T:
-        """Runs `operation(directory, now)` as a turn of its own; returns what it returns, when that is committed.
-
-        For what comes by REST; it may change the books, too. `now` is of the clock that the directory lives by.
-        Raises what the operation raises: Refused, of which nothing may have come then; and Refused `unavailable` while
-        the store cannot write."""
+        """Runs `operation(directory, now)`, for REST, as a turn of its own; returns what it returns, when that is
+        committed. It may change the books, too. `now` is of the clock that the directory lives by. Raises what the
+        operation raises: Refused, of which nothing may have come then; Refused `unavailable` if nothing can be kept."""
         if self._store.stalled:
             raise Refused("unavailable", "nothing can be kept at the moment")
         done: asyncio.Future[None] = self._loop.create_future()
@@ -375,15 +373,12 @@ class Switchboard:
             session.on_entered(entered)
 
     def _moderate(self, number: int, seat: Seat, request: AnyModeration) -> None:
-        assert isinstance(seat.session, ClientSession)
         refused = _refusal(partial(carry_out, self.directory, number, request, self._loop.time()))
         if refused is None:
             logger.info("moderates %s request=%s", seat, type(request).__name__)
         self._wake_by(self.directory.next_timeout())
         if self.directory.place_of(number) is not None:
-            # What has changed is told first: who is answered looks at the state of things. (Who has turned himself out
-            # is answered while there is somebody to answer.)
-            self._take_deliveries()
+            self._take_deliveries()  # Told first: who is answered looks at the state of things
         self._next.append((number, methodcaller("on_moderated", request, refused)))
 
     def _take_up(self, number: int, seat: Seat, resume: Resume) -> None:
