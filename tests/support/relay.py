@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sfu.control import Candidate
-from signaling.server import Server
+
+if TYPE_CHECKING:
+    from signaling.server import Server
 
 Address = tuple[str, int]
 
