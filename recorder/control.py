@@ -1,10 +1,15 @@
-"""The contract between signaling and the recorder's process: what it is told, and what it says. msgpack frames.
+"""The contract between signaling and the recorder's processes: what they are told, and what they say. msgpack frames.
 
     signaling ── Begin ──► Begun or Failed       then the plane may be told of the sink's address
               ── Note ───► (into the journal)    what happened in the room, with the tracks that begin and end
               ◄── Progress ──                    each second, and when the disk gives trouble or is well again
               ── End ────► Ended                 the journal is whole
               ── Make ───► Made or Failed        files and manifest of the journal, in a process of lower priority
+
+To the process that sends recordings away (uploads/process.py):
+
+    signaling ── Storage ──► Pong                    what was under way before is gone on with
+              ── Upload ───► Uploaded or UploadFailed; before that, UploadDelayed for each attempt that failed
 
 A recording that is begun again goes on: its journal is continued, and its sink has another address. So it is after a
 crash of this process, and after one of the media Worker's.
@@ -63,7 +68,24 @@ class Ping(Message, frozen=True, kw_only=True):
     """Answered by Pong: the process lives."""
 
 
-AnyOrder = Begin | Note | End | Make | Ping
+class Storage(Message, frozen=True, kw_only=True):
+    """Where recordings go, `s3://BUCKET/PREFIX`, and where those lie that are sent: each in a directory of its name
+    below `recordings`. `with_journal`, `delete`: as in recorder/uploads/config.py."""
+
+    recordings: str
+    url: str
+    endpoint: str | None
+    with_journal: bool
+    delete: bool
+
+
+class Upload(Message, frozen=True, kw_only=True):
+    """Of a recording whose files are made. It may be said again."""
+
+    recording: str
+
+
+AnyOrder = Begin | Note | End | Make | Ping | Storage | Upload
 
 
 # --- from the recorder ---------------------------------------------------------------------------------------
@@ -111,11 +133,31 @@ class Failed(Message, frozen=True, kw_only=True):
     reason: str
 
 
+class Uploaded(Message, frozen=True, kw_only=True):
+    """All of it is in the storage, and was verified there; then it was deleted here, where that is wished."""
+
+    recording: str
+
+
+class UploadDelayed(Message, frozen=True, kw_only=True):
+    """It is tried again, for days."""
+
+    recording: str
+    reason: str
+
+
+class UploadFailed(Message, frozen=True, kw_only=True):
+    """It is not tried again by itself. What is here stays."""
+
+    recording: str
+    reason: str
+
+
 class Pong(Message, frozen=True, kw_only=True):
     pass
 
 
-AnyWord = Begun | Progress | Ended | Made | Failed | Pong
+AnyWord = Begun | Progress | Ended | Made | Failed | Uploaded | UploadDelayed | UploadFailed | Pong
 
 M = TypeVar("M")
 

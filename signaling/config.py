@@ -28,6 +28,7 @@ from signaling.limits import (
 )
 from signaling.messages import IceServer
 from signaling.options import CONFIG_VARIABLE, DEFAULT_UDP_PORT, OPTIONS, PLANE_VARIABLE
+from signaling.recordings.options import Destination
 from signaling.recordings.retention import Retention
 from signaling.turn import IceServers
 from signaling.webhooks.guard import Network
@@ -81,6 +82,10 @@ class ServerConfig:
     recordings: Path | None = None  # None: nothing is recorded
     recordings_max_age: float | None = None  # None: they stay until they are deleted
     recordings_max_bytes: int | None = None
+    recordings_upload: str | None = None  # s3://BUCKET/PREFIX/; None: they stay here
+    recordings_upload_endpoint: str | None = None
+    recordings_upload_journal: bool = False
+    recordings_upload_delete: bool = False
     webhook: tuple[str, ...] = ()
     webhook_secret: str = field(default="", repr=False)
     webhook_allow: tuple[Network, ...] = ()  # besides public addresses
@@ -120,7 +125,19 @@ class ServerConfig:
 
     @property
     def retention(self) -> Retention:
-        return Retention(self.recordings_max_age, self.recordings_max_bytes)
+        return Retention(self.recordings_max_age, self.recordings_max_bytes, self.recordings_upload is not None)
+
+    @property
+    def destination(self) -> Destination | None:
+        """Of recordings."""
+        if self.recordings_upload is None:
+            return None
+        return Destination(
+            url=self.recordings_upload,
+            endpoint=self.recordings_upload_endpoint,
+            with_journal=self.recordings_upload_journal,
+            delete=self.recordings_upload_delete,
+        )
 
     @property
     def rooms(self) -> RoomLimits:
@@ -276,6 +293,9 @@ def _contradictions(config: ServerConfig, sources: Mapping[str, str]) -> list[st
         problems.append(f"{source}: {config.workers} ports from {config.udp_port} on are more than there are")
     if config.webhook and not config.webhook_secret:
         problems.append(f"{sources['webhook']}: give webhook_secret, too, or receivers cannot tell who sends")
+    for name in ("recordings_upload_endpoint", "recordings_upload_journal", "recordings_upload_delete"):
+        if name in sources and config.recordings_upload is None:
+            problems.append(f"{sources[name]}: give recordings_upload, too, or nothing is uploaded")
     if bool(config.turn_server) != bool(config.turn_secret):
         given = sources.get("turn_server") or sources.get("turn_secret")
         problems.append(f"{given}: a TURN server and the secret shared with it are given together, or neither")

@@ -102,13 +102,14 @@ class WebhookTest(Event, frozen=True, kw_only=True, tag="webhook.test"):
 
 
 class RecordingReference(Struct, frozen=True, kw_only=True):
-    """`reason`: why it ended, or failed."""
+    """`reason`: why it ended, or failed; of an upload, why that failed. `url`: where it was uploaded to."""
 
     id: str
     state: RecordingState
     reason: str = ""
     duration_s: float | None = None
     files: int = 0
+    url: str = ""
 
 
 class _RecordingEvent(Event, frozen=True, kw_only=True):
@@ -141,6 +142,14 @@ class RecordingFailed(_RecordingEvent, frozen=True, kw_only=True, tag="recording
     pass
 
 
+class RecordingUploaded(_RecordingEvent, frozen=True, kw_only=True, tag="recording.uploaded"):
+    """All of it is in the storage, and was verified there."""
+
+
+class RecordingUploadFailed(_RecordingEvent, frozen=True, kw_only=True, tag="recording.upload_failed"):
+    """After a week of attempts, or because trying again would not help. What is here stays."""
+
+
 class RecordingDeleted(_RecordingEvent, frozen=True, kw_only=True, tag="recording.deleted"):
     """With its files. `reason`: `deleted` by somebody, or `retention_age`, `retention_size`."""
 
@@ -152,6 +161,8 @@ RecordingEvent = (
     | RecordingStopped
     | RecordingReady
     | RecordingFailed
+    | RecordingUploaded
+    | RecordingUploadFailed
     | RecordingDeleted
 )
 
@@ -172,6 +183,8 @@ AnyEvent = (
     | RecordingStopped
     | RecordingReady
     | RecordingFailed
+    | RecordingUploaded
+    | RecordingUploadFailed
     | RecordingDeleted
 )
 # As they stand in `type`.

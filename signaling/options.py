@@ -183,6 +183,22 @@ OPTIONS: Final = (
         "delete the oldest recordings beyond so much disk: 500G (default: never)",
         "SIZE",
     ),
+    Option(
+        "recordings_upload",
+        "Store",
+        values.bucket,
+        "send finished recordings to S3-compatible storage; credentials are taken from AWS_ACCESS_KEY_ID and the like",
+        "s3://BUCKET/PREFIX",
+    ),
+    Option(
+        "recordings_upload_endpoint",
+        "Store",
+        values.endpoint,
+        "of that storage (default: AWS_ENDPOINT_URL_S3, or Amazon's)",
+        "URL",
+    ),
+    Option("recordings_upload_journal", "Store", values.switch, "send journals, too; files can be made anew of them"),
+    Option("recordings_upload_delete", "Store", values.switch, "delete here what has been verified there"),
     Option("log_format", "Logs", values.one_of("text", "json"), "lines for people, or for programs", "text|json"),
     Option(
         "return_timeout",

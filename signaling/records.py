@@ -16,7 +16,7 @@ from msgspec import Struct
 from signaling.events import AnyEvent, ParticipantReference, RecordingState
 from signaling.message_values import Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
-from signaling.recordings.options import RecordedFile, RecordingOptions
+from signaling.recordings.options import RecordedFile, RecordingOptions, UploadStanding
 from signaling.room_settings import RoomSettings
 from signaling.webhooks.delivery import Delivery
 
@@ -182,6 +182,7 @@ class StoredRecording(Stored, frozen=True, kw_only=True):
     bytes: int = 0  # of its journal
     duration_s: float | None = None  # once its files are made
     files: tuple[RecordedFile, ...] = ()
+    upload: UploadStanding | None = None  # None: it is not uploaded
 
     @property
     def key(self) -> str:

@@ -189,6 +189,10 @@ class RoomDirectory(Moderation):
         if before != bool(room.recordings):
             self._announce(room, None, RoomChanged(room=room.state()))
 
+    def keep_recording(self, recording: StoredRecording) -> None:
+        """Nobody needs to hear of it."""
+        self._records.append(Put(recording))
+
     def drop_recording(self, recording: StoredRecording) -> None:
         """`reason`: why it is deleted."""
         self._records.append(Drop(StoredRecording, recording.id))
@@ -196,12 +200,16 @@ class RoomDirectory(Moderation):
 
     def _record_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> Room | None:
         """Returns the room, if it is still."""
+        reason, upload = recording.reason, recording.upload
+        if event is events.RecordingUploadFailed and upload is not None:
+            reason = upload.reason
         reference = events.RecordingReference(
             id=recording.id,
             state=recording.state,
-            reason=recording.reason,
+            reason=reason,
             duration_s=recording.duration_s,
             files=len(recording.files),
+            url=upload.url if upload is not None and upload.state == "uploaded" else "",
         )
         room = self._rooms.get(recording.room)
         if room is None or room.id != recording.room_id:

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import ssl
 from functools import cached_property
+from importlib.util import find_spec
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -75,6 +76,8 @@ class Server:
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
+        if config.destination is not None and find_spec("boto3") is None:
+            raise CannotStart("uploads of recordings need boto3: pip install 'sfu[s3]'")
         try:
             self.store = open_store(config.store)
         except CannotOpenStore as error:
@@ -90,7 +93,13 @@ class Server:
             self.keyring, config.rooms, config.session_limits, config.ice_servers, self.store, outbox, books
         )
         self.recordings = Recordings(
-            config.recordings, self.switchboard, self.store, kept, config.supervision, config.recording_limits
+            config.recordings,
+            self.switchboard,
+            self.store,
+            kept,
+            config.supervision,
+            config.recording_limits,
+            config.destination,
         )
         self._starting = Starting(self.recordings, self.switchboard)
         self._retaining = Retaining(self.recordings, config.retention)

@@ -75,6 +75,21 @@ def recordings(text: str) -> Path:
     return path
 
 
+def bucket(text: str) -> str:
+    """`s3://BUCKET/` or `s3://BUCKET/PREFIX/`."""
+    from recorder.uploads.target import parse_target  # loads codecs
+
+    return str(parse_target(text))
+
+
+def endpoint(text: str) -> str:
+    """Of a server that speaks HTTP."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError("write https://HOST or https://HOST:PORT")
+    return text
+
+
 def webhook(text: str) -> str:
     try:
         check_url(text)

@@ -55,12 +55,12 @@ class Transfer:
         self._total = sum(item.size_bytes for item in items)
         for item in items:
             known = self._known(item)
-            if known.etag is None:
+            if self._is_there(item, known):
+                self._advance(item.size_bytes)
+            else:
                 known.etag = self._send(item, known)
                 known.upload_id = None
                 self._save()
-            else:
-                self._advance(item.size_bytes)
         if self._state.delete:
             for item in items:
                 if item.path != manifest.FILE_NAME:
@@ -78,6 +78,13 @@ class Transfer:
                 self._bucket.abort(self._key(item.path), known.upload_id)
             known = self._state.objects[item.path] = ObjectState(sha256=item.sha256)
         return known
+
+    def _is_there(self, item: Item, known: ObjectState) -> bool:
+        """Still: somebody may have emptied the bucket, or the endpoint is another one."""
+        if known.etag is None:
+            return False
+        found = self._bucket.find(self._key(item.path))
+        return found is not None and _is(found, item.size_bytes, known.etag)
 
     def _send(self, item: Item, known: ObjectState) -> str:
         """Its ETag, verified."""

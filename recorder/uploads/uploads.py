@@ -90,8 +90,9 @@ class Uploads:
         self._go_on()
 
     async def take_up(self, recordings: Path) -> None:
-        """Goes on with what was submitted before, in the directories of `recordings`."""
-        for directory, state in await self._loop.run_in_executor(self._pool, _pending, recordings):
+        """Goes on with what was submitted before, in the directories of `recordings`; to this target, that is."""
+        pending = await self._loop.run_in_executor(self._pool, _pending, recordings, str(self._bucket.target))
+        for directory, state in pending:
             self._schedule.submit(
                 str(directory), time.time(), since=state.since, attempts=state.attempts, at=state.next_at
             )
@@ -198,10 +199,10 @@ class Uploads:
             logger.exception("%s: its state cannot be kept", directory)
 
 
-def _pending(recordings: Path) -> list[tuple[Path, UploadState]]:
+def _pending(recordings: Path, target: str) -> list[tuple[Path, UploadState]]:
     found = []
     for path in sorted(recordings.glob(f"*/{states.FILE_NAME}")):
         state = states.load(path.parent)
-        if state is not None and state.standing == "pending":
+        if state is not None and state.standing == "pending" and state.target == target:
             found.append((path.parent, state))
     return found

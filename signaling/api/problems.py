@@ -35,6 +35,7 @@ PROBLEMS: Final = MappingProxyType(
         "banned": (409, "The participant is banned from that room."),
         "recording_disabled": (409, "This server does not record."),
         "recording_running": (409, "The recording runs, or its files are not made."),
+        "upload_disabled": (409, "This server uploads no recordings."),
         "recording_ended": (409, "The recording has ended."),
         "end_to_end_encrypted": (409, "What passes through the room cannot be decoded here."),
         "out_of_range": (

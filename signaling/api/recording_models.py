@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from signaling.api.models import Seconds
 from signaling.api.paging import PageQuery
 from signaling.events import RecordingState
-from signaling.recordings.options import RecordingOptions
+from signaling.recordings.options import RecordingOptions, UploadState
 
 
 class RecordingFile(Struct, frozen=True, kw_only=True):
@@ -22,6 +22,14 @@ class RecordingFile(Struct, frozen=True, kw_only=True):
     duration_s: Seconds
     error: Annotated[str, Meta(description="Why it ends early; empty: it does not.")]
     href: Annotated[str, Meta(description="Where it is fetched.")]
+
+
+class RecordingUpload(Struct, frozen=True, kw_only=True):
+    """On its way to storage, or there. `failed`: it is not tried again by itself."""
+
+    state: UploadState
+    url: Annotated[str, Meta(description="Where it goes: files, manifest and journal lie below.")]
+    reason: Annotated[str, Meta(description="Why it, or its last attempt, failed; empty: it did not.")]
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -41,6 +49,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     journal_bytes: Annotated[int, Meta(description="Of what was received, on the server's disk.")]
     files: list[RecordingFile]
     manifest: Annotated[str | None, Meta(description="Where its manifest is fetched; null: it is not made yet.")]
+    upload: Annotated[RecordingUpload | None, Meta(description="Null: the server has no storage for it.")]
 
 
 class RecordingPage(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,13 @@ from msgspec import UNSET
 
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.paging import page
-from signaling.api.recording_models import Recording, RecordingFile, RecordingPage, RecordingQuery
+from signaling.api.recording_models import (
+    Recording,
+    RecordingFile,
+    RecordingPage,
+    RecordingQuery,
+    RecordingUpload,
+)
 from signaling.errors import Refused
 from signaling.recordings.options import RecordedFile, RecordingOptions
 from signaling.recordings.recordings import MANIFEST, Recordings
@@ -97,40 +104,26 @@ class RecordingOperations:
 
     def _steering(self) -> tuple[Operation, ...]:
         return (
-            Operation(
-                name="pause_recording",
-                method="POST",
-                path=_RECORDING + "/pause",
-                tag="recordings",
-                summary="Take nothing for a while",
-                description="The files show the pause as silence; they stay as long as the recording.",
-                run=self._pause,
-                access="record",
-                answer=Recording,
-                problems=("recording_ended", "unavailable"),
+            self._step(
+                "pause",
+                self._recordings.pause,
+                "Take nothing for a while",
+                "The files show the pause as silence; they stay as long as the recording.",
+                ("recording_ended",),
             ),
-            Operation(
-                name="resume_recording",
-                method="POST",
-                path=_RECORDING + "/resume",
-                tag="recordings",
-                summary="Go on after a pause",
-                run=self._resume,
-                access="record",
-                answer=Recording,
-                problems=("recording_ended", "unavailable"),
+            self._step("resume", self._recordings.resume, "Go on after a pause", "", ("recording_ended",)),
+            self._step(
+                "stop",
+                self._recordings.stop,
+                "End a recording, and make its files",
+                "It is `finishing` until they are made, then `ready`. Nothing happens if it has ended.",
             ),
-            Operation(
-                name="stop_recording",
-                method="POST",
-                path=_RECORDING + "/stop",
-                tag="recordings",
-                summary="End a recording, and make its files",
-                description="It is `finishing` until they are made, then `ready`. Nothing happens if it has ended.",
-                run=self._stop,
-                access="record",
-                answer=Recording,
-                problems=("unavailable",),
+            self._step(
+                "upload",
+                self._recordings.upload,
+                "Try once more to upload it",
+                "After its upload has failed. Nothing happens if it is there, or under way.",
+                ("recording_running", "upload_disabled"),
             ),
             Operation(
                 name="delete_recording",
@@ -142,6 +135,32 @@ class RecordingOperations:
                 access="record",
                 problems=("recording_running", "unavailable"),
             ),
+        )
+
+    def _step(
+        self,
+        verb: str,
+        step: Callable[[str], Awaitable[StoredRecording]],
+        summary: str,
+        description: str,
+        problems: tuple[str, ...] = (),
+    ) -> Operation:
+        """What is done to one recording, and answered with what it is then."""
+
+        async def run(asked: Asked) -> Answer:
+            return Answer(_shown(await step(asked.path["recording"])))
+
+        return Operation(
+            name=f"{verb}_recording",
+            method="POST",
+            path=f"{_RECORDING}/{verb}",
+            tag="recordings",
+            summary=summary,
+            description=description,
+            run=run,
+            access="record",
+            answer=Recording,
+            problems=(*problems, "unavailable"),
         )
 
     def _fetching(self) -> tuple[Operation, ...]:
@@ -189,15 +208,6 @@ class RecordingOperations:
     async def _get(self, asked: Asked) -> Answer:
         return Answer(_shown(self._recordings.recording(asked.path["recording"])))
 
-    async def _pause(self, asked: Asked) -> Answer:
-        return Answer(_shown(await self._recordings.pause(asked.path["recording"])))
-
-    async def _resume(self, asked: Asked) -> Answer:
-        return Answer(_shown(await self._recordings.resume(asked.path["recording"])))
-
-    async def _stop(self, asked: Asked) -> Answer:
-        return Answer(_shown(await self._recordings.stop(asked.path["recording"])))
-
     async def _delete(self, asked: Asked) -> Answer:
         await self._recordings.delete(asked.path["recording"])
         return Answer()
@@ -212,6 +222,8 @@ class RecordingOperations:
         file = next((file for file in one.files if _name(file) == name), None)
         if file is None:
             raise Refused("unknown_file", f"the recording has no file {name[:128]}")
+        if one.upload is not None and one.upload.freed_bytes:
+            raise Refused("unknown_file", f"it is in {one.upload.url}, and not here any more")
         headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
         return await _file(self._recordings.path(one.id) / file.path, headers)
 
@@ -260,6 +272,9 @@ def _shown(one: StoredRecording) -> Recording:
             for file in one.files
         ],
         manifest=f"{address}/manifest" if one.state == "ready" else None,
+        upload=None
+        if one.upload is None
+        else RecordingUpload(state=one.upload.state, url=one.upload.url, reason=one.upload.reason),
     )
 
 

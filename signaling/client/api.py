@@ -265,6 +265,10 @@ class ServerApi(Asking):
     async def stop_recording(self, recording: str) -> Recording:
         return await self.ask("POST", path_of("recordings", recording, "stop"), Recording)
 
+    async def upload_recording(self, recording: str) -> Recording:
+        """Once more, after its upload has failed."""
+        return await self.ask("POST", path_of("recordings", recording, "upload"), Recording)
+
     async def delete_recording(self, recording: str) -> None:
         await self.tell("DELETE", path_of("recordings", recording))
 

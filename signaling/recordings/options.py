@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from signaling.message_values import Source
 
 Mode = Literal["decode", "copy", "audio"]
+UploadState = Literal["uploading", "uploaded", "failed"]
 Container = Literal["mp4", "mkv", "webm", "wav", "flac", "ogg"]
 # What recorder/config.py takes.
 CONTAINERS: Final[dict[Mode, tuple[Container, ...]]] = {
@@ -46,6 +47,26 @@ class RecordingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.mode == "audio" and source in ("camera", "screen"):
             return False
         return self.sources is None or source in self.sources
+
+
+class Destination(Struct, frozen=True, kw_only=True):
+    """Where recordings are uploaded to: `s3://BUCKET/` or `s3://BUCKET/PREFIX/`. `with_journal`: the journal, too.
+    `delete`: here, what has been verified there. `endpoint`: None is Amazon's, or what AWS_ENDPOINT_URL_S3 says."""
+
+    url: str
+    endpoint: str | None = None
+    with_journal: bool = False
+    delete: bool = False
+
+
+class UploadStanding(Struct, frozen=True, kw_only=True):
+    """How far a recording has come on its way to storage. `reason`: why it, or its last attempt, failed. `freed_bytes`:
+    deleted here, as it is there."""
+
+    state: UploadState
+    url: str
+    reason: str = ""
+    freed_bytes: int = 0
 
 
 class RecordedFile(Struct, frozen=True, kw_only=True):

@@ -1,9 +1,9 @@
-"""The recorder's process as signaling sees it: started when there is something to record, kept running from then on.
+"""A process of the recorder's as signaling sees it: started when it has something to do, kept running from then on.
 
-    Recordings ── orders ──► Recorder ─► SupervisedProcess ═══ Unix socket ═══ recorder/process.py
-               ◄─ words ───     │
+    Recordings ── orders ──► RecorderProcess ─► SupervisedProcess ═══ Unix socket ═══ recorder/process.py
+    Uploading  ◄─ words ───        │                                                  recorder/uploads/process.py
 
-When it is lost, whoever has recordings in it is told, and begins them again in the next one.
+When it is lost, whoever has something in it is told, and begins that again in the next one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,24 @@ from signaling.supervision import State
 logger = logging.getLogger(__name__)
 
 
-class Recorder:
-    """`on_lost()` comes once for each process that is lost; orders given meanwhile wait for the next."""
+class RecorderProcess:
+    """`module` is what is run, `name` for the log. `greeting`: what each process is told first; it answers with Pong.
+    `on_lost()` comes once for each process that is lost; orders given meanwhile wait for the next."""
 
-    def __init__(self, on_word: Callable[[AnyWord], None], on_lost: Callable[[], None], limits: WorkerLimits) -> None:
-        self.restarts = 0
+    def __init__(
+        self,
+        module: str,
+        name: str,
+        greeting: AnyOrder,
+        on_word: Callable[[AnyWord], None],
+        on_lost: Callable[[], None],
+        limits: WorkerLimits,
+    ) -> None:
+        self._name = name
+        self._greeting = greeting
         self._on_word = on_word
         self._on_process_lost = on_lost
-        self._process = SupervisedProcess("recorder.process", "the recorder", self, limits)
+        self._process = SupervisedProcess(module, name, self, limits)
         self._waiting: list[AnyOrder] = []
 
     @property
@@ -44,20 +54,19 @@ class Recorder:
             self._process.start()
 
     async def close(self) -> None:
-        """Journals are flushed as they are. Idempotent."""
+        """What it does is broken off in good order: journals are flushed as they are. Idempotent."""
         self._process.stop()
         await self._process.gone()
 
     # --- what its process wants ---
 
     def greeting(self) -> bytes:
-        return control.encode(Ping())  # its answer is the hello
+        return control.encode(self._greeting)
 
     def beat(self) -> None:
         self._process.send(control.encode(Ping()))
 
     def on_lost(self, reason: str, served: bool) -> None:
-        self.restarts += 1
         self._waiting.clear()  # said again by who begins anew
         self._on_process_lost()
 
@@ -65,7 +74,7 @@ class Recorder:
         try:
             word: AnyWord = control.decode(frame, control.AnyWord)
         except MalformedFrame:
-            logger.exception("what the recorder says cannot be read")
+            logger.exception("what %s says cannot be read", self._name)
             return
         if isinstance(word, Pong):
             self._on_pong()
@@ -77,7 +86,7 @@ class Recorder:
             self._process.answered()
             return
         self._process.hello()
-        logger.info("the recorder runs, pid %s", self.pid)
+        logger.info("%s runs, pid %s", self._name, self.pid)
         waiting, self._waiting = self._waiting, []
         for order in waiting:
             self.tell(order)

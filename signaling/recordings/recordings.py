@@ -2,7 +2,7 @@
 
     REST ─► start, pause, stop … ─┬► a session in the switchboard (session.py) ─► Worker, recorder
                                   └► store and events, in one transaction of the turn
-    session closes ─► Make ─► Made ─► ready
+    session closes ─► Make ─► Made ─► ready ─► Upload ─► Uploaded, where there is storage
 
 What happens is kept in the order in which it happened, also when the store cannot write for a while. To take less
 (pause, stop) never waits for that; to take more (start, resume) does, so that everybody has been told before.
@@ -28,15 +28,16 @@ from typing import Any, Final, Literal
 from msgspec.structs import replace
 
 from recorder import control
-from recorder.control import AnyWord, Made, Make
+from recorder.control import AnyWord, Made, Make, Ping
 from signaling import events
 from signaling.errors import Refused
 from signaling.limits import RecordingLimits, WorkerLimits
 from signaling.names import Names
 from signaling.recordings.kept import KeptRecordings
-from signaling.recordings.options import RecordedFile, RecordingOptions
-from signaling.recordings.recorder import Recorder
+from signaling.recordings.options import Destination, RecordedFile, RecordingOptions, UploadStanding
+from signaling.recordings.recorder import RecorderProcess
 from signaling.recordings.session import RecordingSession
+from signaling.recordings.uploading import Uploading
 from signaling.records import StoredRecording
 from signaling.rooms import RoomDirectory
 from signaling.store import Store
@@ -55,15 +56,16 @@ RETRY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """To be kept, and told. `kept` is done when it is."""
+    """To be kept, and told. `kept` is done when it is. `event`: None where nobody needs to hear of it."""
 
-    event: type[events.RecordingEvent]
+    event: type[events.RecordingEvent] | None
     stored: StoredRecording
     kept: asyncio.Future[None]
 
 
 class Recordings:
-    """`directory`: where all of them lie, each in a directory of its name. None: nothing is recorded here."""
+    """`directory`: where all of them lie, each in a directory of its name. None: nothing is recorded here.
+    `destination`: where they are uploaded to; None: nowhere."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Recordings:
         kept: KeptRecordings,
         limits: WorkerLimits,
         most: RecordingLimits,
+        destination: Destination | None = None,
     ) -> None:
         self._directory = directory
         self._most = most
@@ -80,7 +83,12 @@ class Recordings:
         self._store = store
         self._recordings = kept.by_id
         self._sessions: dict[str, tuple[int, RecordingSession]] = {}  # with their numbers in the switchboard
-        self._recorder = Recorder(self._on_word, self._on_recorder_lost, limits)
+        self._recorder = RecorderProcess(
+            "recorder.process", "the recorder", Ping(), self._on_word, self._on_recorder_lost, limits
+        )
+        self._uploading: Uploading | None = None
+        if directory is not None and destination is not None:
+            self._uploading = Uploading(directory, destination, self._on_upload, limits)
         self._changes: asyncio.Queue[_Change] = asyncio.Queue()
         self._keeping: asyncio.Task[None] | None = None
 
@@ -92,10 +100,14 @@ class Recordings:
                 self._change_soon(one, events.RecordingStopped, state="finishing", reason="server_restart")
             if self._recordings[one.id].state == "finishing" and self._directory is not None:
                 self._make(one)
+            if one.state == "ready":
+                self._take_up(one)
 
     async def close(self) -> None:
         """What runs ends as it is, and is made into files by the next server. Idempotent."""
         await self._recorder.close()
+        if self._uploading is not None:
+            await self._uploading.close()
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
@@ -104,6 +116,11 @@ class Recordings:
     def recorder_pid(self) -> int | None:
         """While there is one."""
         return self._recorder.pid
+
+    @property
+    def uploader_pid(self) -> int | None:
+        """While there is one."""
+        return None if self._uploading is None else self._uploading.pid
 
     # --- for those who manage them ---
 
@@ -169,6 +186,18 @@ class Recordings:
         if one.state in RUNNING and id in self._sessions:
             self._feed(id, methodcaller("stop", "stopped", time.monotonic()))
             await self._change(one, events.RecordingStopped, state="finishing", reason="stopped")
+        return self.recording(id)
+
+    async def upload(self, id: str) -> StoredRecording:
+        """Once more, after it was given up. Raises Refused: `recording_not_found`, `recording_running` or
+        `upload_disabled`. Nothing happens if it is there, or under way."""
+        one = self.recording(id)
+        if self._uploading is None:
+            raise Refused("upload_disabled", "the server has no storage for recordings (--recordings-upload)")
+        if one.state != "ready":
+            raise Refused("recording_running", f"its files are not made: it is {one.state}")
+        if one.upload is not None and one.upload.state == "failed":
+            await self._change(one, None, upload=self._upload(id))
         return self.recording(id)
 
     async def delete(self, id: str, cause: str = "deleted") -> None:
@@ -254,7 +283,8 @@ class Recordings:
                 )
                 for file in word.files
             )
-            self._change_soon(one, events.RecordingReady, state="ready", duration_s=word.duration_s, files=files)
+            made: dict[str, Any] = {"state": "ready", "duration_s": word.duration_s, "files": files}
+            self._change_soon(one, events.RecordingReady, **made, upload=self._upload(one.id))
         elif isinstance(word, control.Failed):
             self._change_soon(one, events.RecordingFailed, state="failed", reason=word.reason)
 
@@ -264,6 +294,43 @@ class Recordings:
         for one in list(self._recordings.values()):
             if one.state == "finishing" and one.id not in self._sessions:
                 self._make(one)
+
+    # --- their uploads ---
+
+    def _take_up(self, one: StoredRecording) -> None:
+        """Also what was ready before there was storage."""
+        if self._uploading is None:
+            if one.upload is not None and one.upload.state == "uploading":  # nobody goes on with it
+                self._recordings[one.id] = replace(one, upload=None)
+        elif one.upload is None:
+            self._change_soon(one, None, upload=self._upload(one.id))
+        elif one.upload.state == "uploading":
+            self._upload(one.id)
+
+    def _upload(self, id: str) -> UploadStanding | None:
+        """It is under way from now on."""
+        if self._uploading is None:
+            return None
+        self._uploading.send(id)
+        return UploadStanding(state="uploading", url=self._uploading.url(id))
+
+    def _on_upload(self, word: AnyWord) -> None:
+        assert not isinstance(word, control.Pong) and self._uploading is not None
+        one = self._recordings.get(word.recording)
+        if one is None or one.upload is None or one.upload.state != "uploading":
+            return
+        if isinstance(word, control.UploadDelayed):  # as it is at the moment; nothing to keep
+            self._recordings[one.id] = replace(one, upload=replace(one.upload, reason=word.reason))
+        elif isinstance(word, control.UploadFailed):
+            failed = replace(one.upload, state="failed", reason=word.reason)
+            self._change_soon(one, events.RecordingUploadFailed, upload=failed)
+        elif isinstance(word, control.Uploaded):
+            freed_bytes = 0
+            if self._uploading.deletes:
+                freed_bytes = sum(file.size_bytes for file in one.files)
+                freed_bytes += one.bytes if self._uploading.with_journal else 0
+            there = replace(one.upload, state="uploaded", reason="", freed_bytes=freed_bytes)
+            self._change_soon(one, events.RecordingUploaded, upload=there)
 
     # --- the rest ---
 
@@ -295,7 +362,7 @@ class Recordings:
         last = session.figures.last
         return replace(one, bytes=session.figures.bytes, failure=last.failure if last is not None else "")
 
-    async def _change(self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any) -> None:
+    async def _change(self, one: StoredRecording, event: type[events.RecordingEvent] | None, **changes: Any) -> None:
         """Kept, and told, before it returns. Raises Refused while nothing can be: it holds all the same, and is told
         later."""
         kept = self._change_soon(one, event, **changes)
@@ -303,7 +370,7 @@ class Recordings:
         await kept
 
     def _change_soon(
-        self, one: StoredRecording, event: type[events.RecordingEvent], **changes: Any
+        self, one: StoredRecording, event: type[events.RecordingEvent] | None, **changes: Any
     ) -> asyncio.Future[None]:
         changed = self._recordings[one.id] = self._changed(one, changes)
         kept = asyncio.get_running_loop().create_future()
@@ -323,10 +390,15 @@ class Recordings:
                 change.kept.set_result(None)
 
     def _changed(self, one: StoredRecording, changes: dict[str, Any]) -> StoredRecording:
-        if changes["state"] in ("finishing", "failed") and one.ended_at is None:
+        if changes.get("state") in ("finishing", "failed") and one.ended_at is None:
             changes["ended_at"] = time.time()
         return replace(one, **changes)
 
 
-def _record(event: type[events.RecordingEvent], stored: StoredRecording, rooms: RoomDirectory, now: float) -> None:
-    rooms.change_recording(event, stored)
+def _record(
+    event: type[events.RecordingEvent] | None, stored: StoredRecording, rooms: RoomDirectory, now: float
+) -> None:
+    if event is None:
+        rooms.keep_recording(stored)
+    else:
+        rooms.change_recording(event, stored)

@@ -68,6 +68,8 @@ async def test_a_recording_from_its_beginning_to_its_end(tmp_path: Path) -> None
         ready = await comes_to(api, begun.id, "ready")
         assert ready.duration_s and ready.files == [] and ready.manifest
         assert (await api.stop_recording(begun.id)).state == "ready"
+        with declined("upload_disabled"):
+            await api.upload_recording(begun.id)
 
         await _fetches(server, api, begun.id, tmp_path)
         types = [event.__struct_config__.tag for event in (await api.list_room_events("demo")).items]

@@ -6,9 +6,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from signaling.events import RecordingState
-from signaling.recordings.options import RecordedFile, RecordingOptions
+from signaling.recordings.options import RecordedFile, RecordingOptions, UploadStanding, UploadState
 from signaling.recordings.retention import Retention, outlived, size_bytes
 from signaling.records import StoredRecording
 
@@ -49,6 +50,25 @@ def test_the_oldest_go_until_the_rest_fits() -> None:
     # What runs counts and cannot go.
     runs = recording("runs", None, 1000, state="recording")
     assert [id for id, _ in outlived([*all, runs], Retention(max_bytes=100), NOW)] == ["a", "b", "c"]
+
+
+def test_what_is_to_be_uploaded_stays_until_it_is_there() -> None:
+    def on_its_way(id: str, state: UploadState, freed_bytes: int = 0) -> StoredRecording:
+        upload = UploadStanding(state=state, url="s3://calls/", freed_bytes=freed_bytes)
+        return replace(recording(id, 100, 100), upload=upload)
+
+    all = [
+        recording("ready", 100, 100),
+        on_its_way("uploading", "uploading"),
+        on_its_way("given up", "failed"),
+        on_its_way("there", "uploaded"),
+        recording("failed", 100, state="failed"),
+    ]
+    for keep in (Retention(max_age_s=1, uploaded_only=True), Retention(max_bytes=1, uploaded_only=True)):
+        assert {id for id, _ in outlived(all, keep, NOW)} == {"there", "failed"}
+    # What was deleted here after its upload takes no disk.
+    there = on_its_way("there", "uploaded", freed_bytes=100)
+    assert size_bytes(there) == 100 and outlived([there], Retention(max_bytes=100), NOW) == []
 
 
 @given(

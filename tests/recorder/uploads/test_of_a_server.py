@@ -1,0 +1,145 @@
+"""What a server that records has uploaded: to a real storage, over kills and restarts, as backends see it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from recorder import manifest
+from recorder.uploads import UploadConfig, Uploads, parse_target, state
+from signaling.api.recording_models import RecordingUpload
+from signaling.client.api import ServerApi
+from signaling.recordings.options import RecordingOptions
+from signaling.recordings.retaining import Retaining
+from signaling.recordings.retention import Retention
+from signaling.server import Server
+from tests.signaling.api.calling import declined, present
+from tests.signaling.api.test_moderation import asking
+from tests.signaling.servers import serving
+from tests.support.cutting import Forwarder, forwarding
+from tests.support.seaweed import BUCKET, ENVIRONMENT, seaweed
+
+# Processes start, which import PyAV and boto3.
+PATIENCE_S = 120.0
+LONG_S = 1e7  # after everything's time
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - of other processes, which set no event of ours
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def uploading(path: Forwarder, directory: Path) -> AsyncIterator[tuple[Server, ServerApi]]:
+    async with (
+        serving(
+            recordings=directory / "all",
+            recordings_upload=f"s3://{BUCKET}/of/",
+            recordings_upload_endpoint=path.url,
+            recordings_upload_journal=True,
+            recordings_upload_delete=True,
+            store=directory / "sfu.sqlite",
+        ) as server,
+        asking(server) as api,
+    ):
+        yield server, api
+
+
+async def comes_to(api: ServerApi, id: str, condition: Callable[[RecordingUpload], bool]) -> RecordingUpload:
+    async with asyncio.timeout(PATIENCE_S):
+        while (found := (await api.get_recording(id)).upload) is None or not condition(found):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def retained(server: Server, id: str) -> bool:
+    """By retention, though everything is old."""
+    retaining = Retaining(server.recordings, Retention(max_age_s=1.0, uploaded_only=True))
+    await retaining.look(time.time() + LONG_S)
+    return id in {one.id for one in server.recordings.of_room(None)}
+
+
+async def recorded(server: Server, api: ServerApi) -> str:
+    id = (await api.start_recording("demo", RecordingOptions(mode="audio"))).id
+    await until(lambda: server.recordings.recording(id).bytes > 0)
+    await api.stop_recording(id)
+    return id
+
+
+async def test_a_recording_is_uploaded_though_everything_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "seaweed").mkdir()
+    old = "REC_0"  # of when there was no storage
+    with seaweed(tmp_path / "seaweed") as storage:
+        async with forwarding(storage.port) as path:
+            path.hold_after(1)
+            async with uploading(path, tmp_path) as (server, api), present(server, "ada"):
+                id = await recorded(server, api)
+                await until(lambda: path.holding and server.recordings.recording(id).state == "ready")
+                found = (await api.get_recording(id)).upload
+                assert found == RecordingUpload(state="uploading", url=f"s3://{BUCKET}/of/{id}/", reason="")
+                first = server.recordings.uploader_pid
+                assert first is not None
+                path.refuse()
+                path.cut()
+                path.release()
+                os.kill(first, signal.SIGKILL)
+                delayed = await comes_to(api, id, lambda upload: upload.reason != "")
+                assert delayed.state == "uploading" and server.recordings.uploader_pid not in (None, first)
+                assert await retained(server, id)
+                shutil.copytree(
+                    tmp_path / "all" / id, tmp_path / "all" / old, ignore=shutil.ignore_patterns(state.FILE_NAME)
+                )
+                before = replace(server.recordings.recording(id), id=old, upload=None)
+                await server.switchboard.perform(lambda rooms, now: rooms.keep_recording(before))
+            assert storage.keys(f"of/{id}/") == []
+            # The next server finds it changed by somebody, which no attempt will mend.
+            said = tmp_path / "all" / id / "manifest.json"
+            right = said.read_bytes()
+            said.write_bytes(right[:-10])
+            path.refuse(False)
+            async with uploading(path, tmp_path) as (server, api):
+                assert "manifest" in (await comes_to(api, id, lambda upload: upload.state == "failed")).reason
+                assert await retained(server, id) and storage.keys(f"of/{id}/") == []
+                said.write_bytes(right)
+                journal = (said.parent / "journal" / "00000001.sfuj").read_bytes()
+                assert (await api.upload_recording(id)).upload is not None
+                there = await comes_to(api, id, lambda upload: upload.state == "uploaded")
+                assert there.reason == "" and (await api.upload_recording(id)).upload == there
+                assert storage.read(f"of/{id}/manifest.json") == right
+                assert storage.read(f"of/{id}/journal/00000001.sfuj") == journal
+                assert not (said.parent / "journal" / "00000001.sfuj").exists()
+                assert manifest.decode(right).participants[0].identity == "ada"
+                await api.get_recording_manifest(id, tmp_path / "fetched")  # stays here
+                with declined("unknown_file"):
+                    await api.get_recording_file(id, "ada.flac", tmp_path / "fetched")
+                await until(lambda: f"of/{old}/manifest.json" in storage.keys("of/"))
+                events = (await api.list_events()).items
+                told = [one for one in events if hasattr(one, "recording") and one.recording.id == id]
+                names = [str(one.__struct_config__.tag).partition(".")[2] for one in told]
+                assert names == ["started", "stopped", "ready", "upload_failed", "uploaded"]
+                assert "manifest" in told[3].recording.reason and told[4].recording.url == there.url
+                assert not await retained(server, id) and not said.parent.exists()
+
+
+async def test_what_was_submitted_to_another_target_is_not_gone_on_with(tmp_path: Path) -> None:
+    directory = tmp_path / "REC_1"
+    directory.mkdir()
+    state.save(directory, state.UploadState(target="s3://elsewhere/", since=0.0))
+    uploads = Uploads(parse_target("s3://calls/", "http://127.0.0.1:9"), UploadConfig(), lambda event: None)
+    await uploads.take_up(tmp_path)
+    assert not uploads._schedule.names
+    await uploads.close()
