@@ -45,6 +45,8 @@ from signaling.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
 
+# Why a session ends that has nothing: else it is begun and ended when its process has started.
+NEVER_BEGUN: Final = frozenset({"recorder_failed", "internal"})
 RUNNING: Final = frozenset({"recording", "paused"})
 # Within a recording's directory, beside its files.
 MANIFEST: Final = "manifest.json"
@@ -249,7 +251,7 @@ class Recordings:
         one = replace(self._recordings[id], bytes=session.figures.bytes)
         if reason == "server_shutdown":
             return  # goes on in the next server
-        if not session.begun:
+        if not session.begun and reason in NEVER_BEGUN:
             self._change_soon(one, events.RecordingFailed, state="failed", reason=reason)
         elif one.state in RUNNING:
             self._change_soon(one, events.RecordingStopped, state="finishing", reason=reason)

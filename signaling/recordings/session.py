@@ -5,7 +5,8 @@
         └──── the recorder, or the sink, is lost ──┘         and the same recording goes on
 
 Used by the switchboard like any session: it is in nobody's roster and keeps no room open. What it says goes to the
-recorder (recorder/control.py), what it asks to the Worker. A recording that never began ends, too.
+recorder (recorder/control.py), what it asks to the Worker. One that is stopped before the recorder has started is begun
+and ended there all the same: it comes to an empty recording, as any other in which nobody said a word.
 """
 
 from __future__ import annotations
@@ -238,6 +239,8 @@ class RecordingSession:
                 self._answer_by = None
                 self.begun = True
                 self._open(address)
+            case Begun():  # stopped before its process had started: there is a journal, with nothing in it
+                self.begun = True
             case Progress():
                 self.figures.last = word
                 if self._options.max_bytes is not None and self.figures.bytes >= self._options.max_bytes:
@@ -254,7 +257,10 @@ class RecordingSession:
     def on_recorder_lost(self, now: float) -> None:
         """Another is being started. What this one had written is there."""
         self.figures.on_process_lost()
-        if self.state is State.ENDING:
+        if self.state is State.ENDING and not self.begun:
+            self._say(Begin(recording=self.recording, room=self.room, directory=self._directory))
+            self._say(End(recording=self.recording, reason=self.reason))
+        elif self.state is State.ENDING:
             self._close()
         elif self.state is not State.CLOSED:
             self._begin_again(now)

@@ -86,7 +86,7 @@ async def test_a_recording_from_its_beginning_to_its_end(tmp_path: Path) -> None
 
 
 async def _until_begun(server: Server, id: str) -> None:
-    """Something may be in its journal: what is stopped before that has no files."""
+    """Something is in its journal."""
     async with asyncio.timeout(PATIENCE_S):
         while not server.recordings.recording(id).bytes:  # noqa: ASYNC110 - it is told once a second
             await asyncio.sleep(0.05)

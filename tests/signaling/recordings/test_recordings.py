@@ -95,6 +95,17 @@ async def test_a_recording_ends_with_its_room(tmp_path: Path) -> None:
         assert (await api.get_recording(id)).room == "demo", "it outlives the room"
 
 
+async def test_one_that_is_stopped_before_its_process_has_started_is_empty(tmp_path: Path) -> None:
+    async with serving(recordings=tmp_path) as server, asking(server) as api, present(server, "ada"):
+        id = (await server.recordings.start("demo", SOUND)).id
+        assert (await server.recordings.stop(id)).state == "finishing" and server.recordings.recorder_pid is not None
+        await until(lambda: server.recordings.recording(id).state in ("ready", "failed"))
+        one = await api.get_recording(id)
+        assert (one.state, one.reason, one.files) == ("ready", "stopped", [])
+        await api.get_recording_manifest(id, tmp_path / "manifest.json")
+        assert await told(api) == [("started", ""), ("stopped", "stopped"), ("ready", "stopped")]
+
+
 async def test_while_the_store_cannot_write_less_is_taken_and_not_more(tmp_path: Path) -> None:
     path = tmp_path / "sfu.sqlite"
     async with (

@@ -292,6 +292,21 @@ def test_ends_by_wish_limit_or_with_its_room() -> None:
         assert recording.closed == reason
 
 
+def test_one_that_is_stopped_before_the_recorder_has_started_is_begun_and_ended_there() -> None:
+    begin, end = Begin(recording="REC_1", room="room", directory="/rec/REC_1"), End(recording="REC_1", reason="stopped")
+    for is_lost in (False, True):
+        recording = Recording(ADA)
+        recording.session.stop("stopped", recording.now)
+        if is_lost:
+            recording.session.on_recorder_lost(recording.now)
+        recording.drain()
+        assert recording.orders == [begin, end] * (2 if is_lost else 1) and recording.closed is None
+        recording.begin()
+        assert recording.tapped() == [] and recording.session.begun
+        recording.hears(Ended(recording="REC_1"))
+        assert recording.closed == "stopped"
+
+
 def test_ends_when_everybody_has_been_gone_for_a_minute() -> None:
     recording = Recording(ADA).begin()
     recording.happens(messages.ParticipantLeft(identity="ada", reason="left"))
