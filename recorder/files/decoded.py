@@ -1,32 +1,26 @@
 """A file of decoded and newly encoded media: one size and codec, continuous sound, both from session time 0 on.
 
 frames ─► PictureDecoder ─► canvas ─► PictureTrack: time stamps, repeats, slates ─► encoder ─┐
-frames ─► SoundDecoder ─► SoundLine ─► SoundTrack: encoder ─────────────────────────────────┴─► Output
+frames ─► LaidSound ─► SoundTrack: encoder ─────────────────────────────────────────────────┴─► Output
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
-import av
 from av.audio.stream import AudioStream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from recorder.config import FilesConfig
 from recorder.files.canvas import fitted, slate
-from recorder.files.decoding import VIDEO_CLOCK, PictureDecoder, SoundDecoder
+from recorder.files.decoding import VIDEO_CLOCK, PictureDecoder
+from recorder.files.laying import LaidSound, sound_frame
 from recorder.files.output import Output
-from recorder.media import opus
-from recorder.media.frames import GapReason
 from recorder.media.layers import TimedFrame
-from recorder.media.sound import RATE, Samples, SoundLine
+from recorder.media.sound import RATE, Samples
 
 _TICKS = VIDEO_CLOCK.denominator
-# An Opus encoder looks ahead: a packet's sound begins with what was heard before its RTP time (RFC 7845 §4.2). 312
-# samples is what libopus takes, and all browsers have that.
-_OPUS_DELAY_S = 312 / RATE
 _LAST_FRAME_S = 0.04  # before the end the picture is written once more, so that it lasts as long as the sound
 
 
@@ -104,39 +98,26 @@ class SoundTrack:
     def __init__(self, output: Output, stream: AudioStream):
         self._output = output
         self._stream = stream
-        self._decoders: dict[str, SoundDecoder] = {}
-        self._next: dict[str, int] = {}  # the RTP time that follows unbroken, by track
         self._encoded = 0
-        self.line = SoundLine()
+        self._laid = LaidSound()
 
     def place(self, track: str, timed: TimedFrame) -> bool:
         """Whether it could be decoded."""
-        frame = timed.frame
-        decoder = self._decoders.setdefault(track, SoundDecoder())
-        failed = decoder.failed
-        samples = decoder.decode(frame.bitstream)
-        unbroken = self._next.get(track) == frame.timestamp and frame.gap is not GapReason.BEGIN
-        self._next[track] = frame.timestamp + (opus.duration_samples(frame.bitstream) or 0)
-        if len(samples):
-            at_s = timed.at_s - _OPUS_DELAY_S
-            self._encode(self.line.place(at_s, samples, unbroken=unbroken, lost=frame.gap is GapReason.LOSS))
-        return decoder.failed == failed
+        failed = self._laid.failed
+        self._encode(self._laid.place(track, timed))
+        return self._laid.failed == failed
 
     def advance(self, settled_s: float) -> None:
-        self._encode(self.line.fill(int(settled_s * RATE)))
+        self._encode(self._laid.line.fill(int(settled_s * RATE)))
 
     def finish(self, end_s: float) -> None:
-        self._encode(self.line.fill(round(end_s * RATE)))
+        self._encode(self._laid.line.fill(round(end_s * RATE)))
         self._output.mux(self._stream.encode(None))
 
     def _encode(self, pieces: list[Samples]) -> None:
         for samples in pieces:
-            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")
-            frame.sample_rate = RATE
-            frame.pts = self._encoded
-            frame.time_base = Fraction(1, RATE)
+            self._output.mux(self._stream.encode(sound_frame(samples, self._encoded)))
             self._encoded += len(samples)
-            self._output.mux(self._stream.encode(frame))
 
 
 class DecodedFile:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,6 +11,7 @@ import av
 from recorder import manifest as manifests
 from recorder.config import FilesConfig
 from recorder.files.decoding import VIDEO_CLOCK
+from recorder.files.laying import sound_frame
 from recorder.files.names import FileNames
 from recorder.files.output import WITH_VIDEO, Output
 from recorder.manifest import File, Manifest
@@ -138,11 +138,7 @@ def _write(
         until = round(min((number + 1) * step_s, duration_s) * RATE)
         if until > sound.position:
             begin = sound.position
-            samples = av.AudioFrame.from_ndarray(
-                sound.take(until - begin).reshape(1, -1), format="s16", layout="stereo"
-            )
-            samples.sample_rate, samples.pts, samples.time_base = RATE, begin, Fraction(1, RATE)
-            output.mux(audio.encode(samples))
+            output.mux(audio.encode(sound_frame(sound.take(until - begin), begin)))
         progress(number / steps)
     if video is not None:
         output.mux(video.encode(None))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import av
 import numpy as np
@@ -13,12 +15,18 @@ from recorder.files.canvas import Planes, blank, draw_mask, fitted_size, paste, 
 from recorder.files.lettering import text_mask
 from recorder.mix.layouts import Layout, Rectangle
 from recorder.mix.scenes import Scene, Tile
-from recorder.mix.sources import PictureSource
 
 _TILE_LUMA = 44
 _TEXT_LUMA = 225
 _BAND_SHARE = 0.55  # of brightness that is left behind a name
 _STALE_S = 5.0  # of a copied file: nobody repeated its last picture, and none has come since
+
+
+class Pictures(Protocol):
+    """Asked for growing times."""
+
+    def at(self, session_s: float) -> tuple[float, VideoFrame] | None:
+        """(when it came, the picture) that shows at this time."""
 
 
 @dataclass(slots=True)
@@ -32,12 +40,12 @@ class _Shown:
 
 @dataclass(slots=True)
 class Painter:
-    """`sources` and `names` by identity; screens under (identity, True)."""
+    """`sources` and `names` by identity; screens under (identity, True). All may grow meanwhile."""
 
     layout: Layout
-    scenes: list[Scene]
-    sources: dict[tuple[str, bool], list[PictureSource]]
-    names: dict[str, str]
+    scenes: Sequence[Scene]
+    sources: Mapping[tuple[str, bool], Sequence[Pictures]]
+    names: Mapping[str, str]
     _next: int = 0
     _shown: list[_Shown] = field(default_factory=list)
     _canvas: Planes = field(init=False)

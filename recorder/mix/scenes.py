@@ -78,6 +78,11 @@ def _tiles(manifest: Manifest, layout: Layout, at_s: float, speaker: str | None)
         for track in manifest.tracks
         if track.source in _SCREENS and any(span.from_s <= at_s < span.to_s for span in track.presence)
     ]
+    return tiles_of(layout, present, sharing, speaker)
+
+
+def tiles_of(layout: Layout, present: list[str], sharing: list[str], speaker: str | None) -> tuple[Tile, ...]:
+    """`present`, `sharing`: who is there, and whose screens are, in the order in which they came."""
     regions = layout.regions_with_screen if sharing and layout.regions_with_screen else layout.regions
     placed: list[Tile] = []
     for region in regions:

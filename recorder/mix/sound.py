@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from recorder.media.sound import CHANNELS, Samples
-from recorder.mix.sources import Sound, SoundSource
+from recorder.mix.sources import Sound
 
 _CEILING = 0.98
 _STEP = 480  # 10 ms: the gain is chosen anew
 _RELEASE = 0.05  # of the way back per step: some 200 ms until it is back
 
 
-class SoundMix:
-    """Ask for one stretch after the other."""
+class SoundOfOne(Protocol):
+    """Asked for stretches one behind the other."""
 
-    def __init__(self, sources: Sequence[SoundSource]) -> None:
+    def take(self, begin: int, count: int) -> Sound:
+        """Samples `begin` to `begin + count` of the session; silence where there are none."""
+
+
+class SoundMix:
+    """Ask for one stretch after the other, from sample `position` of the session on. `sources` may change meanwhile."""
+
+    def __init__(self, sources: Sequence[SoundOfOne], position: int = 0) -> None:
         self._sources = sources
         self._limiter = Limiter()
-        self.position = 0
+        self.position = position
 
     def take(self, count: int) -> Samples:
         mixed = np.zeros((count, CHANNELS), np.float32)
