@@ -100,7 +100,7 @@ def run_recover(arguments: argparse.Namespace) -> int:
 
 def run_mix(arguments: argparse.Namespace) -> int:
     try:
-        layout = _layout(arguments.layout)
+        layout = layout_of(arguments.layout)
     except ValueError as error:
         print(f"sfu mix: --layout: {error}", file=sys.stderr)
         return 2
@@ -126,7 +126,8 @@ def run_mix(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _layout(name: str) -> Layout:
+def layout_of(name: str) -> Layout:
+    """A built-in one, or the one in this file. Raises ValueError, with words for who asked."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     try:

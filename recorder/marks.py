@@ -53,6 +53,12 @@ class Intervals:
             (from_s, reason), self._open = self._open, None
             self.add(from_s, at_s, reason)
 
+    def contains(self, at_s: float) -> bool:
+        """Also while one is open. Looks at the last few: ask about now."""
+        if self._open is not None and self._open[0] <= at_s:
+            return True
+        return any(one.from_s <= at_s < one.to_s for one in reversed(self.found[-_RECENT:]))
+
     def touches(self, from_s: float, to_s: float) -> bool:
         if self._open is not None and self._open[0] <= to_s:
             return True

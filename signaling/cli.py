@@ -1,4 +1,4 @@
-"""The `sfu` command: serve, demo, loadtest, recover, mix, upload, token, rooms, participants, recordings.
+"""The `sfu` command: serve, demo, loadtest, recover, mix, live, upload, token, rooms, participants, recordings.
 
 Reads arguments and environment, hands them on, says what failed.
 
@@ -253,6 +253,19 @@ def _add_recordings(commands: argparse._SubParsersAction[argparse.ArgumentParser
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mix.set_defaults(run=_mix)
+    live = commands.add_parser(
+        "live",
+        help="make an HLS stream of a recording while it runs",
+        description="Compose a recording that runs, some two seconds late, into low-latency HLS for any number of "
+        "viewers. Runs until the recording ends; killed and started again, the playlist goes on.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    live.set_defaults(run=_live)
+    if chosen == "live":
+        from recorder.live import command as composites
+
+        live.epilog = composites.EXAMPLES
+        composites.add_arguments(live)
     upload = commands.add_parser(
         "upload",
         help="send recordings to S3-compatible storage",
@@ -283,6 +296,12 @@ def _mix(parsed: argparse.Namespace) -> int:
     from recorder.command import run_mix
 
     return run_mix(parsed)
+
+
+def _live(parsed: argparse.Namespace) -> int:
+    from recorder.live.command import run_live
+
+    return run_live(parsed)
 
 
 def _upload(parsed: argparse.Namespace) -> int:

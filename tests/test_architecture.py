@@ -80,6 +80,7 @@ PURE = (
     *(f"signaling.webhooks.{name}" for name in ("delivery", "guard", "outbox", "registry", "schedule", "signature")),
     *(f"signaling.{name}" for name in ("sdp", "sdp_extensions", "sdp_formats", "sdp_streams", "sdp_transport")),
     "recorder.withholding",
+    *(f"recorder.live.{name}" for name in ("boxes", "config", "pace", "playlist")),
     *(f"recorder.uploads.{name}" for name in ("config", "parts", "schedule", "target")),
     *(f"signaling.recordings.{name}" for name in ("consents", "options", "retention", "session")),
     *(f"recorder.journal.{name}" for name in ("errors", "events", "records", "session_time")),

@@ -11,7 +11,7 @@ class SessionTime:
 
     def __init__(self) -> None:
         self.first: Epoch | None = None
-        self._boot = ""
+        self.boot = ""
         self._offset_s = 0.0
         self._latest_s = 0.0
 
@@ -19,10 +19,10 @@ class SessionTime:
         if self.first is None:
             self.first = epoch
             self._offset_s = -epoch.monotonic_s
-        elif epoch.boot != self._boot:
+        elif epoch.boot != self.boot:
             began_s = max(epoch.unix_s - self.first.unix_s, self._latest_s)
             self._offset_s = began_s - epoch.monotonic_s
-        self._boot = epoch.boot
+        self.boot = epoch.boot
 
     def session_s(self, at_s: float) -> float:
         """Negative for what arrived before the recording began. Without an epoch (its segment is lost) times stay."""

@@ -29,6 +29,15 @@ class JournalTail:
     def epoch(self) -> Epoch | None:
         return self._time.first
 
+    @property
+    def boot(self) -> str:
+        """The run of the machine in which the latest entries were written."""
+        return self._time.boot
+
+    def session_s(self, monotonic_s: float) -> float:
+        """A time of that run of the machine, in seconds of the session."""
+        return self._time.session_s(monotonic_s)
+
     def poll(self) -> list[Entry]:
         """New entries, times in seconds of the session; none when there are none yet. Raises OSError."""
         found: list[Entry] = []
