@@ -8,6 +8,7 @@ from setuptools.command.build_ext import build_ext
 
 WITHOUT = {
     "sfu.plane.compiled._plane": "the slow plane will be used",
+    "sfu.core.estimation.compiled._loops": "NumPy will do its work",
     "loadtest.traffic.compiled._engine": "there will be no load test",
 }
 
@@ -43,6 +44,7 @@ if sys.platform == "linux":  # recvmmsg, sendmmsg, eventfd, GSO
     extensions = cythonize(
         [
             compiled("sfu.plane.compiled._plane"),
+            compiled("sfu.core.estimation.compiled._loops"),
             compiled("loadtest.traffic.compiled._engine"),
         ],
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True},

@@ -195,7 +195,7 @@ class Router:
         if isinstance(event, SsrcLearned | KeyFrameReceived | GapSeen):
             track = self.registry.tracks_by_number.get(event.track)
             return None if track is None else track.endpoint
-        if isinstance(event, SinkGone):
+        if isinstance(event, SinkGone | StrayReceived):
             return None
         return None if event.transport is None else self.registry.endpoints_by_number.get(event.transport)
 

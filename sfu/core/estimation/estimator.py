@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfu.core.estimation.choice import make_delivery, make_trend
 from sfu.core.estimation.columns import Flags, Floats, RowNumbers, Rows
-from sfu.core.estimation.delivery import Delivery
 from sfu.core.estimation.groups import deal
 from sfu.core.estimation.loss import Loss
 from sfu.core.estimation.probing import Probe, Probing
 from sfu.core.estimation.queueing import Queueing
 from sfu.core.estimation.rates import STANDING_S, WAITED_S, Rates, Signals
-from sfu.core.estimation.trend import Trend
 from sfu.core.transport_feedback import FeedbackBatch
 
 ARRIVING_S = 0.5  # what arrives, over this: some frames, and the pauses between (libwebrtc's bitrate window)
@@ -54,8 +53,8 @@ class Estimator:
         """`most_bps`: no estimate goes above it."""
         self._most_bps = most_bps
         self._numbers = RowNumbers(capacity)
-        self._trend = Trend(capacity)
-        self._delivery = Delivery(capacity)
+        self._trend = make_trend(capacity)
+        self._delivery = make_delivery(capacity)
         self._loss = Loss(capacity)
         self._queueing = Queueing(capacity)
         self._rates = Rates(capacity)
