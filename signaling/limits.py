@@ -149,6 +149,9 @@ class ConnectionLimits:
     max_connections: int = 4096
     # From one address (one /64 in IPv6) that have not joined yet: a classroom behind one NAT connects at once.
     max_joining_per_address: int = 64
+    # Until the first request is there, line and headers, and from each response until the next: a page loads a dozen
+    # files in a second, and whoever dribbles headers holds a socket no longer than one who says nothing.
+    request_timeout_s: float = 15.0
     # A peer that vanished without closing is noticed within one and a half of these.
     heartbeat_s: float = 15.0
     # Frames the client has not taken. A room of a hundred is some 50 kB; who lags by this has stopped reading.

@@ -22,6 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from signaling.api.api import Api
 from signaling.api.idempotency import Idempotency
+from signaling.attempts import Attempts
 from signaling.config import ServerConfig
 from signaling.development import DevelopmentTokens
 from signaling.draining import Draining
@@ -50,8 +51,6 @@ logger = logging.getLogger(__name__)
 
 # Bodies of requests: the largest is a wish for a token.
 MAX_BODY_BYTES = 16 * 1024
-# Idle HTTP connections are kept for a page that loads a dozen files, not longer.
-KEEPALIVE_TIMEOUT_S = 15.0
 # When the server stops: for requests under way. WebSockets have been closed by then.
 SHUTDOWN_TIMEOUT_S = 1.0
 
@@ -106,7 +105,9 @@ class Server:
         self.workers = Workers(config, self.switchboard.on_notice)
         self.switchboard.attach(self.workers)
         self.draining = Draining(self.switchboard)
-        self._websockets = WebSockets(config, self.switchboard)
+        limits = config.connections
+        self._attempts = Attempts(limits.bad_tokens_per_s, limits.bad_tokens_burst, limits.max_remembered_addresses)
+        self._websockets = WebSockets(config, self.switchboard, self._attempts)
         self._lag = LoopLag()
         self._taps: Taps | None = None
         self._runner: web.AppRunner | None = None
@@ -153,7 +154,7 @@ class Server:
             self._application(),
             access_log=None,
             handle_signals=False,
-            keepalive_timeout=KEEPALIVE_TIMEOUT_S,
+            keepalive_timeout=self.config.connections.request_timeout_s,
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await self._runner.setup()
@@ -206,7 +207,7 @@ class Server:
         application = web.Application(middlewares=[errors_as_problems], client_max_size=MAX_BODY_BYTES)
         application.on_response_prepare.append(add_headers)
         self._websockets.add_routes(application.router)
-        Endpoints(self.config, self.switchboard).add_routes(application.router)
+        Endpoints(self.config, self.switchboard, self._attempts).add_routes(application.router)
         DevelopmentTokens(self.config).add_routes(application.router)
         Pages().add_routes(application.router)
         self._taps = Taps(self.config, self.switchboard, self.api.doorkeeper)

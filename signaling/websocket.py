@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import WSMsgType, web
 
-from sfu.wire.addresses import plain, shortened
+from sfu.wire.addresses import shortened
 from signaling import closing
 from signaling.attempts import Attempts
 from signaling.auth import check_room
@@ -23,20 +23,19 @@ from signaling.loop_lag import BOUNDS_S, Histogram
 from signaling.responses import problem
 from signaling.subprotocols import MAX_FRAME_BYTES, SUBPROTOCOLS, Frame, Subprotocol
 from signaling.switchboard import Switchboard
-from signaling.values import is_loopback
-from signaling.visitors import Doorway, household, may_connect, why_not_this_machine
+from signaling.visitors import Doorway, may_connect, why_not_this_machine
 
 logger = logging.getLogger(__name__)
 
 
 class WebSockets:
-    def __init__(self, config: ServerConfig, switchboard: Switchboard) -> None:
+    def __init__(self, config: ServerConfig, switchboard: Switchboard, attempts: Attempts) -> None:
         self._config = config
         self._limits = config.connections
         self._switchboard = switchboard
         self.join_times = Histogram(BOUNDS_S)  # until `join` is answered, by whatever
         self._doorway = Doorway(self._limits)
-        self._attempts = Attempts(self._limits)
+        self._attempts = attempts
         self._loop_time = asyncio.get_running_loop().time
         self._open: set[asyncio.Task[object]] = set()
 
@@ -85,7 +84,7 @@ class WebSockets:
             self._switchboard.on_disconnected(number, leaving=leaving)
             visit.leave()
             if connection.code == "token_invalid":
-                self._attempts.on_failure(household(peer), self._loop_time())
+                self._attempts.on_failure(peer, self._loop_time())
             await connection.finish()
             self._open.discard(task)
         return socket
@@ -103,8 +102,7 @@ class WebSockets:
             return problem(426, "malformed", "a WebSocket belongs here", {"Upgrade": "websocket"})
         if subprotocol is None:
             return problem(400, "malformed", f"offer a subprotocol: {' or '.join(SUBPROTOCOLS)}")
-        # On loopback stands a proxy for many, or the owner.
-        if not is_loopback(plain(peer)) and not self._attempts.may_try(household(peer), self._loop_time()):
+        if not self._attempts.may_try(peer, self._loop_time()):
             return problem(429, "rate", "too many bad tokens from this address", {"Retry-After": "5"})
         full = self._doorway.why_not(peer)
         if full is not None:

@@ -8,15 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sfu.wire.addresses import plain
+from signaling.attempts import Attempts
 from signaling.auth import Grant, verify
 from signaling.errors import ProtocolError, Refused
 from signaling.public_keys import PublicKey
-from signaling.rate import Rate
-from signaling.values import is_loopback
 
 # Wrong credentials from one address. A backend with a wrong key asks again and again; a guesser does not get far with
-# secrets of 32 bytes anyway. On loopback stands a proxy for many, or the owner.
+# secrets of 32 bytes anyway.
 FAILURES_PER_S: Final = 0.2
 FAILURES_BURST: Final = 20
 # Addresses that are remembered for it; beyond it the one that failed first is forgotten.
@@ -41,7 +39,7 @@ class Doorkeeper:
     def __init__(self, keys: Mapping[str, str | PublicKey], check_welcome: Callable[[Grant, float], None]) -> None:
         self._keys = keys
         self._check_welcome = check_welcome
-        self._failures: dict[str, Rate] = {}
+        self._attempts = Attempts(FAILURES_PER_S, FAILURES_BURST, MAX_ADDRESSES)
 
     def admit(
         self,
@@ -57,15 +55,14 @@ class Doorkeeper:
         credentials = credentials.strip()
         if scheme.lower() != "bearer" or not credentials:
             raise ProtocolError("token_missing", "send `Authorization: Bearer ID:SECRET`")
-        failures = self._failures.get(address)
-        if failures is not None and failures.credit(now) < 1:
+        if not self._attempts.may_try(address, now):
             raise Refused("rate", "too many wrong credentials from this address")
         try:
             if ":" in credentials:
                 return self._check_key(credentials)
             return self._check_token(credentials, room, now, needed)
         except ProtocolError:
-            self._count_failure(address, now)
+            self._attempts.on_failure(address, now)
             raise
 
     def _check_key(self, credentials: str) -> Caller:
@@ -89,12 +86,3 @@ class Doorkeeper:
         if not getattr(grant.grants, needed):
             raise Refused("not_granted", f"the token does not permit to {needed}")
         return Caller(f"token:{room}:{grant.identity}", room)
-
-    def _count_failure(self, address: str, now: float) -> None:
-        if is_loopback(plain(address)):
-            return
-        if address not in self._failures:
-            if len(self._failures) >= MAX_ADDRESSES:
-                del self._failures[next(iter(self._failures))]
-            self._failures[address] = Rate(FAILURES_PER_S, FAILURES_BURST, now)
-        self._failures[address].allows(now)

@@ -18,6 +18,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from sfu.wire.addresses import shortened
+from signaling.attempts import Attempts
 from signaling.auth import check_identity, check_room
 from signaling.config import ServerConfig
 from signaling.errors import ProtocolError, Refused
@@ -69,9 +70,11 @@ Respond = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Endpoints:
-    def __init__(self, config: ServerConfig, switchboard: Switchboard) -> None:
+    def __init__(self, config: ServerConfig, switchboard: Switchboard, attempts: Attempts) -> None:
         self._config = config
         self._switchboard = switchboard
+        self._attempts = attempts
+        self._loop_time = asyncio.get_running_loop().time
         self._sessions: dict[str, _Session] = {}  # by path
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -97,16 +100,24 @@ class Endpoints:
         elif request.method in ("GET", "HEAD"):
             response = self._look(request)
         elif request.method in methods:
-            try:
-                response = await methods[request.method](request)
-            except (ProtocolError, Refused) as error:
-                response = _declined(error.code, error.reason)
+            response = await self._carry_out(methods[request.method], request)
             if response.status == 415:
                 response.headers.update(accepted)  # RFC 5789 §2.2
         else:
             response = problem(405, "http", f"{request.method} has no meaning here", {"Allow": allowed})
         self._share(request, response)
         return response
+
+    async def _carry_out(self, method: Respond, request: web.Request) -> web.Response:
+        peer = request.remote or ""
+        if not self._attempts.may_try(peer, self._loop_time()):
+            return _declined("rate", "too many bad tokens from this address")
+        try:
+            return await method(request)
+        except (ProtocolError, Refused) as error:
+            if error.code == "token_invalid":
+                self._attempts.on_failure(peer, self._loop_time())
+            return _declined(error.code, error.reason)
 
     def _look(self, request: web.Request) -> web.Response:
         if "session" in request.match_info and request.path not in self._sessions:
@@ -214,9 +225,10 @@ def _one_link(url: str, server: IceServer) -> str:
 
 
 def _response(response: Response) -> web.Response:
+    """Raises Refused: it was declined."""
     match response:
         case Declined(code=code, reason=reason):
-            return _declined(code, reason)
+            raise Refused(code, reason)
         case Taken():
             return web.Response(status=204)
         case Ended():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+from dataclasses import replace
+from itertools import count
 
 import aiohttp
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from signaling.api.access import FAILURES_BURST, Doorkeeper
 from signaling.config import DEVELOPMENT_KEY
 from signaling.errors import ProtocolError, Refused
+from signaling.limits import ConnectionLimits
 from tests.signaling.api.calling import KEY, backend
 from tests.signaling.servers import SECRET, WAIT_S, serving
 
@@ -87,14 +89,50 @@ async def test_bodies_that_never_come_keep_nobody_waiting(monkeypatch: pytest.Mo
             writer.close()
 
 
-async def test_a_thousand_idle_sockets_hinder_nobody() -> None:
-    async with serving() as server, backend(server) as ask:
+async def test_headers_that_never_end_are_waited_for_no_longer_than_none() -> None:
+    """A line now and then is no reason to wait: what counts is when the request is there."""
+    limits = replace(ConnectionLimits(), request_timeout_s=0.5)
+    async with serving(connections=limits) as server, backend(server) as ask, asyncio.timeout(WAIT_S):
+        slow = [await asyncio.open_connection("127.0.0.1", server.http_port) for _ in range(50)]
+
+        async def dribble(writer: asyncio.StreamWriter) -> None:
+            writer.write(b"GET /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+            for number in count():
+                writer.write(f"X-{number}: y\r\n".encode())
+                await asyncio.sleep(0.02)
+
+        dribbling = [asyncio.create_task(dribble(writer)) for _, writer in slow]
+        try:
+            assert (await ask.ask("GET", "/rooms")).status == 200
+            for reader, _ in slow:
+                with contextlib.suppress(ConnectionResetError):
+                    assert await reader.read() == b"", "closed, and nothing to answer"
+        finally:
+            for task in dribbling:
+                task.cancel()
+            for _, writer in slow:
+                writer.close()
+
+
+async def test_headers_beyond_all_measure_are_refused_unread() -> None:
+    async with serving() as server:
+        for head in (b"X: " + b"y" * 100_000, b"X: y\r\n" * 1_000):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.http_port)
+            writer.write(b"GET /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head)
+            answer = await asyncio.wait_for(reader.readline(), WAIT_S)
+            assert answer.split()[1] == b"400"
+            writer.close()
+
+
+async def test_a_thousand_idle_sockets_hinder_nobody_and_do_not_stay() -> None:
+    limits = replace(ConnectionLimits(), request_timeout_s=1.0)
+    async with serving(connections=limits) as server, backend(server) as ask, asyncio.timeout(WAIT_S):
         idle = [await asyncio.open_connection("127.0.0.1", server.http_port) for _ in range(1000)]
         try:
-            began = time.monotonic()
             for _ in range(20):
                 assert (await ask.ask("GET", "/rooms")).status == 200
-            assert time.monotonic() - began < WAIT_S
+            for reader, _ in idle:
+                assert await reader.read() == b""
         finally:
             for _, writer in idle:
                 writer.close()
