@@ -234,20 +234,9 @@ class Subscribing:
         self._emit(Send(Ok(id=request.id)))
 
     def limit_layer(self, request: LimitLayer) -> Procedure:
-        yield from self._limit(request.track, request.rid)
+        self._wishes.limit(request.track, request.rid)
+        yield from tell_limit(self._wishes, request.track, self._slots, self._names)
         self._emit(Send(Ok(id=request.id)))
-
-    def _limit(self, name: str, rid: str | None) -> Steps[None]:
-        track = self._wishes.known(name)
-        self._wishes.limit(name, rid)
-        slot = self._slots.of_track(name)
-        if slot is not None and slot.subscription is not None:
-            (reply,) = yield [
-                control.LimitLayer(
-                    call=self._names.call(), subscription=slot.subscription, max_layer=self._wishes.max_layer(track)
-                )
-            ]
-            expect(reply, Done)
 
     def set_layout(self, request: Layout) -> Procedure:
         yield from self.show(request)
@@ -307,10 +296,18 @@ class Subscribing:
         if subscribed and not self._permitted:
             raise Refused("conflict", f"{self._identity} may not subscribe")
         if max_rid is not UNSET:
-            yield from self._limit(track, max_rid)
+            self._wishes.limit(track, max_rid)
         if subscribed is not None:
             (self._wishes.wish if subscribed else self._wishes.withdraw)(track)
             self._unsettled = True
+        wish = self._wishes.of_track(track)
+        if max_rid is not UNSET:
+            yield from tell_limit(self._wishes, track, self._slots, self._names)
+        return wish
+
+    def wish(self, track: str) -> Steps[Wish]:
+        yield ()
+        self._wishes.known(track)
         return self._wishes.of_track(track)
 
     def explanation(self, request: int = 0) -> Steps[Explanation]:
@@ -404,6 +401,15 @@ class Subscribing:
                 if reply.code == "no_common_codec":
                     slot.undecodable = command.track
                 logger.warning("track %s not forwarded to %s: %s", command.track, self._identity, reply.reason)
+
+
+def tell_limit(wishes: Wishes, name: str, slots: SlotTable, names: Names) -> Steps[None]:
+    """Of a track, if it is under way."""
+    slot = slots.of_track(name)
+    if slot is not None and slot.subscription is not None:
+        most = wishes.max_layer(wishes.known(name))
+        (reply,) = yield [control.LimitLayer(call=names.call(), subscription=slot.subscription, max_layer=most)]
+        expect(reply, Done)
 
 
 def add_slots(slots: SlotTable, kinds: Sequence[Kind], transport: str, names: Names) -> Steps[bool]:

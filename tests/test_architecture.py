@@ -86,7 +86,10 @@ PURE = (
     *(f"recorder.journal.{name}" for name in ("errors", "events", "records", "session_time")),
     *(
         f"signaling.api.{name}"
-        for name in ("idempotency", "models", "openapi", "paging", "parameters", "problems", "reasons", "versions")
+        for name in (
+            *("idempotency", "models", "openapi", "paging", "parameters", "problems", "reasons", "versions"),
+            "watching_models",
+        )
     ),
     "signaling.turn",
     *(f"signaling.taps.{name}" for name in ("feed", "messages", "session")),

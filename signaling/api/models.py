@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from signaling.auth import IDENTITY_PATTERN, MAX_NAME_CHARACTERS, ROOM_PATTERN
 from signaling.events import AnyEvent
 from signaling.limits import RoomLimits
-from signaling.message_values import MAX_TILES, Count, Grants, ParticipantState, Quality, Side, Source, TrackDescription
+from signaling.message_values import Grants, ParticipantState, Quality, Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
 from signaling.recordings.options import RecordingOptions
 
@@ -26,9 +26,8 @@ MAX_HISTORY_MESSAGES: Final = _LIMITS.max_history_messages
 MAX_REASON_CHARACTERS: Final = 200
 # Thirty years are for ever.
 MAX_BAN_S: Final = 1e9
-# Of the ids in bodies, which are ours, and of rids (RFC 8852 sets no limit; browsers take 255, people use one letter).
+# Of the ids in bodies, which are ours.
 MAX_ID_CHARACTERS: Final = 64
-MAX_RID_CHARACTERS: Final = 16
 
 Seconds = Annotated[float, Meta(ge=0)]
 
@@ -238,77 +237,6 @@ class ParticipantFigures(Struct, frozen=True, kw_only=True):
     identity: str
     quality: Annotated[Quality | None, Meta(description="Of all that he sends and receives.")]
     published: list[TrackFigures]
-
-
-# --- subscriptions -------------------------------------------------------------------------------------------
-
-
-class SubscriptionItem(Struct, frozen=True, kw_only=True):
-    """A track on its way to somebody, and why in this quality. Rids are empty without simulcast, and null where nothing
-    is sent. `reason` is a word of ALLOCATION.md."""
-
-    track: str
-    reason: str
-    explanation: Annotated[str, Meta(description="The reason as a sentence.")]
-    since_s: Seconds
-    rid: Annotated[str | None, Meta(description="The layer being sent.")]
-    wanted_rid: Annotated[str | None, Meta(description="The layer chosen; on its way where it differs from `rid`.")]
-    ideal_rid: Annotated[str | None, Meta(description="What it would be if bandwidth were no object.")]
-    bitrate_bps: Annotated[int, Meta(description="Of what is chosen.")]
-    missing_bps: Annotated[int, Meta(description="So much more would make it better; 0: nothing would.")]
-    tile_pixels: Annotated[int | None, Meta(description="Of what the client shows of it; null if it does not say.")]
-    score: Score
-    cause: Cause
-    loss: Loss
-
-
-class SubscriptionList(Struct, frozen=True, kw_only=True):
-    """All that somebody receives."""
-
-    identity: str
-    budget_bps: Annotated[int, Meta(description="What is spent on him at most.")]
-    estimate_bps: Annotated[int | None, Meta(description="What his connection carries; null before that is known.")]
-    items: list[SubscriptionItem]
-
-
-class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is not named stays as it is."""
-
-    subscribed: bool | UnsetType = UNSET
-    max_rid: (
-        Annotated[
-            Annotated[str, Meta(max_length=MAX_RID_CHARACTERS)] | None,
-            Meta(description="No better layer than this; null: the best that fits."),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class SubscriptionWish(Struct, frozen=True, kw_only=True):
-    """What is to be received of a track. Whether it is, and in which quality: `explain`."""
-
-    track: str
-    subscribed: bool
-    max_rid: str | None
-
-
-class LayoutTile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is shown of one video track, in pixels of the participant's screen."""
-
-    track: Annotated[str, Meta(max_length=MAX_ID_CHARACTERS)]
-    width: Side
-    height: Side
-    frame_rate: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="More is of no use.")] = None
-    on_stage: bool = False
-    selected: bool = False
-
-
-class ShownLayout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a participant's client shows, in the order shown. Null: it leaves that to the server."""
-
-    tiles: Annotated[list[LayoutTile], Meta(max_length=MAX_TILES)] | None = None
-    last_n: Annotated[Count | None, Meta(description="So many videos at most.")] = None
-    max_bps: Annotated[Count | None, Meta(description="So much is spent on it at most.")] = None
 
 
 # --- tokens --------------------------------------------------------------------------------------------------

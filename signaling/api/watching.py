@@ -10,20 +10,26 @@ from operator import methodcaller
 from msgspec import UNSET
 from msgspec.structs import asdict
 
-from signaling.api.models import (
+from signaling.api.observing import Observer
+from signaling.api.operations import Answer, Asked, Example, Operation
+from signaling.api.participants import PARTICIPANT
+from signaling.api.reasons import sentence
+from signaling.api.versions import check_version, expected_version, version_of
+from signaling.api.watching_models import (
     LayoutTile,
     ShownLayout,
     SubscriptionChange,
     SubscriptionItem,
     SubscriptionList,
     SubscriptionWish,
+    VersionedLayout,
+    VersionedWish,
 )
-from signaling.api.observing import Observer
-from signaling.api.operations import Answer, Asked, Example, Operation
-from signaling.api.participants import PARTICIPANT
-from signaling.api.reasons import sentence
 from signaling.errors import Refused
+from signaling.lane import Steps
 from signaling.messages import Layout, Tile, TrackExplanation
+from signaling.subscribing import Subscribing
+from signaling.wishes import Wish
 
 _SUBSCRIPTIONS = PARTICIPANT + "/subscriptions"
 _LAYOUT = PARTICIPANT + "/layout"
@@ -50,6 +56,18 @@ class Watching:
                 example=Example(answer={"identity": "ada"}),
             ),
             Operation(
+                name="get_subscription",
+                method="GET",
+                path=_SUBSCRIPTIONS + "/{track}",
+                tag="subscriptions",
+                summary="Whether a participant is to receive a track, and how much of it at most",
+                run=self._get,
+                answer=VersionedWish,
+                versioned=True,
+                problems=("unavailable", "conflict"),
+                example=Example(answer={"subscribed": True, "max_rid": None}),
+            ),
+            Operation(
                 name="change_subscription",
                 method="PATCH",
                 path=_SUBSCRIPTIONS + "/{track}",
@@ -58,7 +76,8 @@ class Watching:
                 description="As if its client had asked for it, which may ask for something else afterwards.",
                 run=self._change,
                 body=SubscriptionChange,
-                answer=SubscriptionWish,
+                answer=VersionedWish,
+                changes=True,
                 problems=("unavailable", "conflict", "unknown_layer"),
                 example=Example(body={"max_rid": None, "subscribed": True}, answer={"subscribed": True}),
             ),
@@ -83,7 +102,8 @@ class Watching:
                 tag="subscriptions",
                 summary="What a participant's client says that it shows",
                 run=self._get_layout,
-                answer=ShownLayout,
+                answer=VersionedLayout,
+                versioned=True,
                 problems=("unavailable", "conflict"),
                 example=Example(answer={"tiles": None, "last_n": None}),
             ),
@@ -97,7 +117,8 @@ class Watching:
                 "instead. Tiles of tracks that there are not (yet) are kept.",
                 run=self._set_layout,
                 body=ShownLayout,
-                answer=ShownLayout,
+                answer=VersionedLayout,
+                changes=True,
                 problems=("unavailable", "conflict"),
                 example=Example(
                     body={
@@ -120,12 +141,20 @@ class Watching:
             SubscriptionList(identity=identity, budget_bps=told.budget_bps, estimate_bps=told.estimate_bps, items=items)
         )
 
+    async def _get(self, asked: Asked) -> Answer:
+        track = asked.path["track"]
+        return _wished(track, await self._observer.ask_about(*self._place(asked), methodcaller("wish", track)))
+
     async def _change(self, asked: Asked) -> Answer:
         (room, identity), track, change = self._place(asked), asked.path["track"], asked.body
         subscribed = None if change.subscribed is UNSET else change.subscribed
-        question = methodcaller("change", track, subscribed, change.max_rid)
-        wish = await self._observer.ask_about(room, identity, question)
-        return Answer(SubscriptionWish(track=track, subscribed=wish.subscribed, max_rid=wish.max_rid))
+        version = expected_version(asked.if_match)
+
+        def change_if_it_is_still_so(subscribing: Subscribing) -> Steps[Wish]:
+            check_version(version, _wish(track, (yield from subscribing.wish(track))))
+            return (yield from subscribing.change(track, subscribed, change.max_rid))
+
+        return _wished(track, await self._observer.ask_about(room, identity, change_if_it_is_still_so))
 
     async def _explain(self, asked: Asked) -> Answer:
         room, identity = self._place(asked)
@@ -136,18 +165,41 @@ class Watching:
         return Answer(_item(track))
 
     async def _get_layout(self, asked: Asked) -> Answer:
-        return Answer(_shown(await self._observer.ask_about(*self._place(asked), methodcaller("layout"))))
+        return _laid_out(await self._observer.ask_about(*self._place(asked), methodcaller("layout")))
 
     async def _set_layout(self, asked: Asked) -> Answer:
         wish: ShownLayout = asked.body
         tiles = None if wish.tiles is None else tuple(Tile(**asdict(tile)) for tile in wish.tiles)
         layout = Layout(id=0, tiles=tiles, last_n=wish.last_n, max_bps=wish.max_bps)
-        return Answer(_shown(await self._observer.ask_about(*self._place(asked), methodcaller("show", layout))))
+        version = expected_version(asked.if_match)
+
+        def show_if_it_is_still_so(subscribing: Subscribing) -> Steps[Layout]:
+            check_version(version, _shown((yield from subscribing.layout())))
+            return (yield from subscribing.show(layout))
+
+        return _laid_out(await self._observer.ask_about(*self._place(asked), show_if_it_is_still_so))
 
     def _place(self, asked: Asked) -> tuple[str, str]:
         room, identity = asked.path["room"], asked.path["identity"]
         self._observer.directory.participant(room, identity)
         return room, identity
+
+
+def _wish(track: str, wish: Wish) -> SubscriptionWish:
+    return SubscriptionWish(track=track, subscribed=wish.subscribed, max_rid=wish.max_rid)
+
+
+def _wished(track: str, wish: Wish) -> Answer:
+    version = version_of(_wish(track, wish))
+    answer = VersionedWish(track=track, subscribed=wish.subscribed, max_rid=wish.max_rid, version=version)
+    return Answer(answer, version=str(version))
+
+
+def _laid_out(layout: Layout) -> Answer:
+    shown = _shown(layout)
+    version = version_of(shown)
+    answer = VersionedLayout(tiles=shown.tiles, last_n=shown.last_n, max_bps=shown.max_bps, version=version)
+    return Answer(answer, version=str(version))
 
 
 def _shown(layout: Layout) -> ShownLayout:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import quote
 
 from signaling.api.models import (
     BanItem,
@@ -34,12 +33,7 @@ from signaling.api.models import (
     RoomChange,
     RoomPage,
     RoomWish,
-    ShownLayout,
     SourceToUnmute,
-    SubscriptionChange,
-    SubscriptionItem,
-    SubscriptionList,
-    SubscriptionWish,
     Token,
     TokenReading,
     TokenToRead,
@@ -63,6 +57,14 @@ from signaling.api.server_models import (
     WebhookPage,
     WebhookSecret,
     WebhookWish,
+)
+from signaling.api.watching_models import (
+    ShownLayout,
+    SubscriptionChange,
+    SubscriptionItem,
+    SubscriptionList,
+    VersionedLayout,
+    VersionedWish,
 )
 from signaling.client.asking import ApiError, Asking, Unreachable, given, path_of
 from signaling.events import AnyEvent, RecordingState
@@ -198,20 +200,28 @@ class ServerApi(Asking):
         return await self.get(_participant(room, identity) + "/subscriptions", SubscriptionList)
 
     async def explain_subscription(self, room: str, identity: str, track: str) -> SubscriptionItem:
-        path = f"{_participant(room, identity)}/subscriptions/{quote(track, safe='')}/explain"
-        return await self.get(path, SubscriptionItem)
+        return await self.get(_subscription(room, identity, track) + "/explain", SubscriptionItem)
+
+    async def get_subscription(self, room: str, identity: str, track: str) -> VersionedWish:
+        return await self.get(_subscription(room, identity, track), VersionedWish)
 
     async def change_subscription(
-        self, room: str, identity: str, track: str, change: SubscriptionChange
-    ) -> SubscriptionWish:
-        path = f"{_participant(room, identity)}/subscriptions/{quote(track, safe='')}"
-        return await self.ask("PATCH", path, SubscriptionWish, body=change)
+        self, room: str, identity: str, track: str, change: SubscriptionChange, version: int | None = None
+    ) -> VersionedWish:
+        """`version`: it must still be this one."""
+        return await self.ask(
+            "PATCH", _subscription(room, identity, track), VersionedWish, body=change, version=version
+        )
 
-    async def get_layout(self, room: str, identity: str) -> ShownLayout:
-        return await self.get(_participant(room, identity) + "/layout", ShownLayout)
+    async def get_layout(self, room: str, identity: str) -> VersionedLayout:
+        return await self.get(_participant(room, identity) + "/layout", VersionedLayout)
 
-    async def set_layout(self, room: str, identity: str, layout: ShownLayout) -> ShownLayout:
-        return await self.ask("PUT", _participant(room, identity) + "/layout", ShownLayout, body=layout)
+    async def set_layout(
+        self, room: str, identity: str, layout: ShownLayout, version: int | None = None
+    ) -> VersionedLayout:
+        """`version`: it must still be this one."""
+        path = _participant(room, identity) + "/layout"
+        return await self.ask("PUT", path, VersionedLayout, body=layout, version=version)
 
     # --- bans ---
 
@@ -385,3 +395,7 @@ def _participant(room: str, identity: str) -> str:
 
 def _track(room: str, identity: str, track: str) -> str:
     return path_of("rooms", room, "participants", identity, "tracks", track)
+
+
+def _subscription(room: str, identity: str, track: str) -> str:
+    return path_of("rooms", room, "participants", identity, "subscriptions", track)

@@ -111,6 +111,7 @@ SCENES: dict[str, tuple[Callable[[Server], AbstractAsyncContextManager[Any]], tu
     "change_track": (somebody_publishes, ("track",)),
     "stop_track": (somebody_publishes, ("track",)),
     "change_subscription": (somebody_watches, ("track",)),
+    "get_subscription": (somebody_watches, ("track",)),
     "explain_subscription": (somebody_watches, ("track",)),
     "redeliver": (something_was_delivered, ("webhook", "delivery")),
 }

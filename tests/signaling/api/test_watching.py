@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from signaling.api.models import LayoutTile, ParticipantChange, ShownLayout, SubscriptionChange
+from signaling.api.models import ParticipantChange
+from signaling.api.watching_models import LayoutTile, ShownLayout, SubscriptionChange, VersionedLayout
 from signaling.client import connect
-from signaling.client.api import ServerApi
+from signaling.client.api import ApiError, ServerApi
 from signaling.messages import Layout, Tile
 from signaling.moderation_messages import GrantChanges
 from tests.signaling.api.calling import KEY, backend, declined, present, publishing
@@ -64,16 +65,62 @@ async def test_changes_that_race_leave_what_one_of_them_asked_for() -> None:
 
 async def test_the_last_layout_counts_whoever_said_it() -> None:
     async with serving() as server, ServerApi(server.url, KEY) as api, present(server, "ada") as (ada,):
-        assert await api.get_layout("demo", "ada") == ShownLayout()
+        assert shown_of(await api.get_layout("demo", "ada")) == ShownLayout()
         shown = ShownLayout(tiles=[LayoutTile(track=NOWHERE, width=640, height=360, selected=True)], last_n=3)
-        assert await api.set_layout("demo", "ada", shown) == shown
-        assert await api.set_layout("demo", "ada", shown) == await api.get_layout("demo", "ada") == shown
+        told = await api.set_layout("demo", "ada", shown)
+        assert shown_of(told) == shown
+        assert await api.set_layout("demo", "ada", shown) == await api.get_layout("demo", "ada") == told
         await ada.say(Layout, tiles=(Tile(track=NOWHERE, width=64, height=36),), max_bps=9)
         said = await api.get_layout("demo", "ada")
-        assert said == ShownLayout(tiles=[LayoutTile(track=NOWHERE, width=64, height=36)], max_bps=9)
-        assert await api.set_layout("demo", "ada", ShownLayout(tiles=[])) == ShownLayout(tiles=[])
+        assert shown_of(said) == ShownLayout(tiles=[LayoutTile(track=NOWHERE, width=64, height=36)], max_bps=9)
+        assert shown_of(await api.set_layout("demo", "ada", ShownLayout(tiles=[]))) == ShownLayout(tiles=[])
         with declined("unknown_participant"):
             await api.set_layout("demo", "nobody", shown)
+
+
+async def test_a_layout_that_its_client_has_changed_is_not_set_over_it() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, present(server, "ada") as (ada,):
+        seen = (await api.get_layout("demo", "ada")).version
+        await ada.say(Layout, last_n=2)
+        with declined("version_mismatch"):
+            await api.set_layout("demo", "ada", ShownLayout(last_n=9), version=seen)
+        said = await api.get_layout("demo", "ada")
+        assert (said.last_n, said.version == seen) == (2, False)
+        await ada.say(Layout, last_n=2)  # the same again
+        assert (await api.set_layout("demo", "ada", ShownLayout(last_n=9), version=said.version)).last_n == 9
+
+
+async def test_of_changes_upon_one_version_one_is_made() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        track = await stack.enter_async_context(publishing(server, "eve", rids=("q", "f")))
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        seen = await api.get_subscription("demo", "ada", track)
+        assert (seen.subscribed, seen.max_rid) == (True, None)
+        changes = [SubscriptionChange(subscribed=bool(number % 2), max_rid="q") for number in range(8)]
+        made = await asyncio.gather(
+            *(api.change_subscription("demo", "ada", track, change, version=seen.version) for change in changes),
+            return_exceptions=True,
+        )
+        (won,) = [one for one in made if not isinstance(one, ApiError)]
+        assert {one.code for one in made if isinstance(one, ApiError)} == {"version_mismatch"}
+        assert await api.get_subscription("demo", "ada", track) == won
+        with declined("unknown_track"):
+            await api.get_subscription("demo", "ada", NOWHERE)
+
+
+async def test_the_versions_are_entity_tags() -> None:
+    layout = "/rooms/demo/participants/ada/layout"
+    async with serving() as server, present(server, "ada"), backend(server) as ask:
+        came = await ask.ask("GET", layout)
+        assert came.headers["ETag"] == f'"{came.body["version"]}"'
+        assert (await ask.ask("PUT", layout, {"last_n": 1}, **{"If-Match": '"1"'})).code == "version_mismatch"
+        assert (await ask.ask("PUT", layout, {"last_n": 1}, **{"If-Match": "*"})).status == 200
+        assert (await ask.ask("PUT", layout, {"last_n": 2}, **{"If-Match": came.headers["ETag"]})).status == 412
+
+
+def shown_of(told: VersionedLayout) -> ShownLayout:
+    return ShownLayout(tiles=told.tiles, last_n=told.last_n, max_bps=told.max_bps)
 
 
 async def test_a_layout_that_is_none_is_declined() -> None:
