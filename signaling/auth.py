@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 from signaling.errors import ProtocolError
 from signaling.messages import Grants
 from signaling.public_keys import PublicKey
+from signaling.recordings.options import RecordingOptions
 
 ALGORITHM: Final = "HS256"
 
@@ -64,6 +65,7 @@ class Grant:
     expires_at: float = field(default=math.inf, compare=False)
     valid_for_s: float = field(default=math.inf, compare=False)  # from when it was verified
     token_id: str = field(default="", compare=False)
+    auto_record: RecordingOptions | None = field(default=None, compare=False)  # how the room is, when its holder comes
 
 
 class _Claims(Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class _Claims(Struct, frozen=True, kw_only=True):
     jti: Annotated[str, Meta(max_length=MAX_TOKEN_ID_CHARACTERS)] = ""
     name: str = ""
     grants: Grants = Grants()
+    auto_record: RecordingOptions | None = None
 
 
 def verify(token: str, keys: Mapping[str, str | PublicKey], room: str, now: float) -> Grant:
@@ -97,6 +100,7 @@ def verify(token: str, keys: Mapping[str, str | PublicKey], room: str, now: floa
         if not ROOM_SCOPE.fullmatch(claims.room):
             raise ValueError("not a room, nor a pattern of rooms")
         check_name(claims.name)
+        check_auto_record(claims.auto_record)
     except ValueError as error:
         raise ProtocolError("token_invalid", str(error)) from error
     if not covers(claims.room, room):
@@ -110,6 +114,7 @@ def verify(token: str, keys: Mapping[str, str | PublicKey], room: str, now: floa
         expires_at=claims.exp,
         valid_for_s=claims.exp - now,
         token_id=claims.jti,
+        auto_record=claims.auto_record,
     )
 
 
@@ -136,6 +141,7 @@ def mint(grant: Grant, *, key_id: str, secret: str, now: float, valid_for_s: flo
     if not ROOM_SCOPE.fullmatch(grant.room):
         check_room(grant.room)
     check_name(grant.name)
+    check_auto_record(grant.auto_record)
     if valid_for_s > LONGEST_LIFE_S:
         raise ValueError(f"a token is good for at most {LONGEST_LIFE_S / 86400:.0f} days")
     claims = {
@@ -149,6 +155,8 @@ def mint(grant: Grant, *, key_id: str, secret: str, now: float, valid_for_s: flo
     }
     if grant.token_id:
         claims["jti"] = grant.token_id
+    if grant.auto_record is not None:
+        claims["auto_record"] = msgspec.to_builtins(grant.auto_record)
     return jwt.encode(claims, secret, algorithm=ALGORITHM, headers={"kid": key_id})
 
 
@@ -177,6 +185,12 @@ def check_name(name: str) -> None:
         raise ValueError(f"a name has at most {MAX_NAME_CHARACTERS} characters")
     if any(unicodedata.category(c) in _UNPRINTABLE_CATEGORIES or c in _DIRECTION_OVERRIDES for c in name):
         raise ValueError("a name has no control characters")
+
+
+def check_auto_record(options: RecordingOptions | None) -> None:
+    """Raises ValueError that says what contradicts itself."""
+    if options is not None and (contradiction := options.contradiction()):
+        raise ValueError(f"auto_record: {contradiction}")
 
 
 def _verified_payload(token: str, keys: Mapping[str, str | PublicKey]) -> bytes:

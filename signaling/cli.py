@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 from msgspec.structs import fields
@@ -26,6 +26,7 @@ from signaling.auth import MAX_TOKEN_ID_CHARACTERS, Grant, mint
 from signaling.config import ConfigError, ServerConfig
 from signaling.message_values import KIND_OF_SOURCE
 from signaling.messages import Grants
+from signaling.recordings.options import Mode, RecordingOptions
 
 if TYPE_CHECKING:
     from signaling.server import Server
@@ -328,6 +329,13 @@ def _add_token_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help=f"what may be published: of {','.join(KIND_OF_SOURCE)} (default: anything, with `publish`)",
     )
+    parser.add_argument(
+        "--auto-record",
+        nargs="?",
+        const="decode",
+        choices=get_args(Mode),
+        help="the room is recorded when its holder comes, in this mode (default decode)",
+    )
     parser.add_argument("--id", metavar="JTI", help="its `jti`, for revoking it alone (default: a random one)")
     parser.add_argument("--valid-for", default="1h", metavar="TIME", help="like 90s, 15m, 1h or 7d (default 1h)")
     parser.add_argument("--key-id", metavar="ID", help="which key to sign with (default: the first)")
@@ -358,6 +366,7 @@ def _token(parsed: argparse.Namespace) -> int:
             room=parsed.room,
             grants=msgspec.convert(permitted, Grants),
             token_id=parsed.id or f"TK_{secrets.token_hex(10)}",
+            auto_record=None if parsed.auto_record is None else RecordingOptions(mode=parsed.auto_record),
         )
         valid_for_s = values.duration(parsed.valid_for)
         token = mint(grant, key_id=key_id, secret=secret, now=time.time(), valid_for_s=valid_for_s)

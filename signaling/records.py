@@ -175,7 +175,7 @@ class StoredRecording(Stored, frozen=True, kw_only=True):
     state: RecordingState
     options: RecordingOptions
     started_at: float
-    by: Literal["api", "room"] = "api"  # room: because it is set so
+    by: Literal["api", "room", "token"] = "api"  # room: because it is set so; token: somebody's who came says so
     ended_at: float | None = None
     reason: str = ""  # why it ended, or failed
     failure: str = ""

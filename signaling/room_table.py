@@ -40,6 +40,15 @@ class RoomView:
 
 
 @dataclass(frozen=True, slots=True)
+class ToRecord:
+    """By itself: because the room is set so, or by the token of somebody who is in it."""
+
+    room: str
+    by: Literal["room", "token"]
+    options: RecordingOptions
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantView:
     """A participant as app backends see it. `version` grows with each change but those of tracks and state."""
 
@@ -70,7 +79,7 @@ class RoomTable:
         self._deliveries: deque[Delivery] = deque()
         self._records: deque[Record] = deque()
         self._posts: deque[Post] = deque()
-        self._to_record: deque[tuple[str, RecordingOptions]] = deque()
+        self._to_record: deque[ToRecord] = deque()
         self._closed: deque[str] = deque()  # names of rooms that are no more
         self.draining = ""  # why no new rooms are taken; empty: they are
 
@@ -93,8 +102,8 @@ class RoomTable:
         """A message for the Worker that has the room."""
         return self._posts.popleft() if self._posts else None
 
-    def poll_to_record(self) -> tuple[str, RecordingOptions] | None:
-        """The name of a room that is to be recorded now, and how."""
+    def poll_to_record(self) -> ToRecord | None:
+        """A room that is to be recorded now."""
         return self._to_record.popleft() if self._to_record else None
 
     def poll_closed(self) -> str | None:
@@ -247,9 +256,18 @@ class RoomTable:
             room.was_auto_recorded = False
 
     def _look_if_to_record(self, room: Room) -> None:
-        if room.settings.auto_record is not None and room.members and not room.was_auto_recorded:
-            room.was_auto_recorded = True
-            self._to_record.append((room.name, room.settings.auto_record))
+        if not room.members or room.was_auto_recorded:
+            return
+        of_tokens = (member.grant.auto_record for member in room.members.values())
+        by_token = next((options for options in of_tokens if options is not None), None)
+        if room.settings.auto_record is not None:
+            found = ToRecord(room.name, "room", room.settings.auto_record)
+        elif by_token is not None:
+            found = ToRecord(room.name, "token", by_token)
+        else:
+            return
+        room.was_auto_recorded = True
+        self._to_record.append(found)
 
     def _view(self, room: Room) -> RoomView:
         return RoomView(room.id, room.name, room.version, room.settings, len(room.members), room.who_waits())

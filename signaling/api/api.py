@@ -55,7 +55,7 @@ class Api:
         self._events = Events(observer, store)
         self.operations: tuple[Operation, ...] = (
             *Rooms(observer, recordings).operations(),
-            *Tokens(keys, observer).operations(),
+            *Tokens(keys, observer, recordings).operations(),
             *Participants(observer).operations(),
             *Tracks(observer).operations(),
             *Watching(observer).operations(),

@@ -254,6 +254,7 @@ class TokenReading(Struct, frozen=True, kw_only=True):
     identity: str | None
     name: str | None
     grants: Grants | None
+    auto_record: RecordingOptions | None
     token_id: Annotated[str | None, Meta(description="Its `jti`, for revoking it alone; empty: it has none.")]
 
 
@@ -274,6 +275,10 @@ class TokenWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Grants | None, Meta(description="Default: create, publish, subscribe and message, but not administer.")
     ] = None
     valid_for_s: Annotated[int, Meta(ge=1, le=30 * 24 * 3600, description="Seconds from now on.")] = 3600
+    auto_record: Annotated[
+        RecordingOptions | None,
+        Meta(description="When its holder comes, the room is recorded so by itself, unless it is already."),
+    ] = None
 
 
 class Token(Struct, frozen=True, kw_only=True):

@@ -41,7 +41,10 @@ class Recording(Struct, frozen=True, kw_only=True):
     state: RecordingState
     reason: Annotated[str, Meta(description="Why it ended, or failed.")]
     failure: Annotated[str, Meta(description="What is wrong with it at the moment, in words; empty: nothing.")]
-    by: Annotated[Literal["api", "room"], Meta(description="Who began it; `room`: it did, as it is set.")]
+    by: Annotated[
+        Literal["api", "room", "token"],
+        Meta(description="Who began it; `room`: it did, as it is set; `token`: that of somebody who came."),
+    ]
     options: RecordingOptions
     started_at: datetime
     ended_at: Annotated[datetime | None, Meta(description="Null: it runs.")]

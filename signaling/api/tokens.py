@@ -14,6 +14,7 @@ from signaling.auth import Grant, mint, verify
 from signaling.errors import ProtocolError, Refused
 from signaling.message_values import Grants
 from signaling.public_keys import PublicKey
+from signaling.recordings.recordings import Recordings
 from signaling.records import EVERYBODY
 
 # Nobody revokes another's by guessing.
@@ -24,9 +25,10 @@ DEFAULT_GRANTS = Grants(create=True, publish=True, subscribe=True, message=True)
 class Tokens:
     """`keys`: of the server, by id. What is made here is signed with the caller's own."""
 
-    def __init__(self, keys: Mapping[str, str | PublicKey], observer: Observer) -> None:
+    def __init__(self, keys: Mapping[str, str | PublicKey], observer: Observer, recordings: Recordings) -> None:
         self._keys = keys
         self._observer = observer
+        self._recordings = recordings
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -42,6 +44,7 @@ class Tokens:
                 body=TokenWish,
                 answer=Token,
                 status=201,
+                problems=("recording_disabled",),
                 is_secret=True,
                 example=Example(
                     body={"identity": "ada", "name": "Ada Lovelace", "valid_for_s": 3600},
@@ -117,7 +120,9 @@ class Tokens:
             await self._observer.perform(lambda directory, now: directory.check_welcome(grant, now))
         except (ProtocolError, Refused) as error:
             return Answer(
-                TokenReading(valid=False, why=str(error), identity=None, name=None, grants=None, token_id=None)
+                TokenReading(
+                    valid=False, why=str(error), identity=None, name=None, grants=None, auto_record=None, token_id=None
+                )
             )
         return Answer(
             TokenReading(
@@ -126,6 +131,7 @@ class Tokens:
                 identity=grant.identity,
                 name=grant.name,
                 grants=grant.grants,
+                auto_record=grant.auto_record,
                 token_id=grant.token_id,
             )
         )
@@ -133,7 +139,16 @@ class Tokens:
     async def _create(self, asked: Asked) -> Answer:
         wish: TokenWish = asked.body
         token_id = f"TK_{secrets.token_hex(TOKEN_ID_BYTES)}"
-        grant = Grant(wish.identity, wish.name, asked.path["room"], wish.grants or DEFAULT_GRANTS, token_id=token_id)
+        if wish.auto_record is not None:
+            self._recordings.check_enabled()
+        grant = Grant(
+            identity=wish.identity,
+            name=wish.name,
+            room=asked.path["room"],
+            grants=wish.grants or DEFAULT_GRANTS,
+            token_id=token_id,
+            auto_record=wish.auto_record,
+        )
         key_id = asked.caller.id.removeprefix("key:")
         secret = self._keys.get(key_id)
         if not isinstance(secret, str):

@@ -127,7 +127,7 @@ class Recordings:
     # --- for those who manage them ---
 
     async def start(
-        self, room: str, options: RecordingOptions, *, by: Literal["api", "room"] = "api"
+        self, room: str, options: RecordingOptions, *, by: Literal["api", "room", "token"] = "api"
     ) -> StoredRecording:
         """Raises Refused: `recording_disabled`, `room_not_found`, `end_to_end_encrypted`, `conflict` or `limit`."""
         self.check_enabled()
@@ -230,9 +230,9 @@ class Recordings:
         return [self._with_figures(one) for one in self._recordings.values() if room in (None, one.room)]
 
     def goes_on_by_itself(self, room: str) -> bool:
-        """Whether one that the room began runs, and is not about to end."""
+        """Whether one that began by itself runs, and is not about to end."""
         going = [id for id, (_, session) in self._sessions.items() if session.room == room and not session.is_ending]
-        return any(self._recordings[id].by == "room" for id in going)
+        return any(self._recordings[id].by != "api" for id in going)
 
     def room_of(self, id: str) -> str | None:
         """The name of the room that it is of; None: there is no such recording."""

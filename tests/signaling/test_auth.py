@@ -23,6 +23,7 @@ from signaling.auth import LONGEST_LIFE_S, MAX_TOKEN_CHARACTERS, Grant, covers, 
 from signaling.errors import ProtocolError
 from signaling.messages import Grants
 from signaling.public_keys import PublicKey
+from signaling.recordings.options import RecordingOptions
 
 SECRET = "s" * 32
 OTHER = "o" * 32
@@ -54,6 +55,16 @@ def refusal(text: str, room: str = "demo", now: float = NOW) -> str:
 def test_what_is_minted_is_verified() -> None:
     minted = mint(GRANT, key_id="b", secret=OTHER, now=NOW, valid_for_s=60)
     assert verify(minted, KEYS, "demo", NOW) == GRANT
+
+
+def test_a_token_may_have_the_room_recorded() -> None:
+    wish = RecordingOptions(mode="audio", sources=("microphone",))
+    minted = mint(replace(GRANT, auto_record=wish), key_id="b", secret=OTHER, now=NOW, valid_for_s=60)
+    grant = verify(minted, KEYS, "demo", NOW)
+    assert grant.auto_record == wish
+    assert verify(mint_again(grant, KEYS, NOW), KEYS, "demo", NOW).auto_record == wish
+    for nonsense in ({"mode": "copy", "container": "mp4"}, {"mode": "vinyl"}, {"until": "noon"}, True):
+        assert refusal(token({"auto_record": nonsense})) == "token_invalid"
 
 
 def test_a_grant_that_is_not_mentioned_is_not_given() -> None:

@@ -20,6 +20,7 @@ from signaling.cli import main
 from signaling.config import DEVELOPMENT_KEY
 from signaling.messages import Grants
 from signaling.options import OPTIONS
+from signaling.recordings.options import RecordingOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "backend:" + "s" * 32
@@ -90,10 +91,15 @@ def test_a_token_for_a_server_elsewhere(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_token_for_some_sources_that_can_be_revoked_alone(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["token", "--dev", "--room", "demo", "--sources", "microphone, screen"]
-    assert main([*arguments, "--id", "invitation-7"]) == 0 and main(arguments) == 0 and main(arguments) == 0
+    assert (
+        main([*arguments, "--id", "invitation-7", "--auto-record", "copy"]) == 0
+        and main(arguments) == 0
+        and main(arguments) == 0
+    )
     tokens = capsys.readouterr().out.split()[1::2]
     grants = [verify(token, dict([DEVELOPMENT_KEY]), "demo", time.time()) for token in tokens]
     assert grants[0].token_id == "invitation-7" and len({grant.token_id for grant in grants}) == 3
+    assert grants[0].auto_record == RecordingOptions(mode="copy") and grants[1].auto_record is None
     assert grants[0].grants.sources == ("microphone", "screen") and not grants[0].grants.may_publish("camera")
 
 

@@ -45,8 +45,8 @@ def last_value(printed: str) -> Any:
 
 @pytest.mark.curl
 @pytest.mark.jq
-async def test_its_commands_do_what_it_says() -> None:
-    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+async def test_its_commands_do_what_it_says(tmp_path: Path) -> None:
+    async with serving(recordings=tmp_path) as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
         track = await stack.enter_async_context(publishing(server, "ada", "standup", ("q", "f")))
         bob = await stack.enter_async_context(connect(server.url, "standup", token("bob", "standup")))
         await bob.until(lambda: bob.reception_of(track) is not None, WAIT_S)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from signaling.api.models import RoomChange, RoomWish
+from signaling.api.models import RoomChange, RoomWish, TokenWish
 from signaling.client.api import ServerApi
 from signaling.errors import Refused
+from signaling.messages import Join
 from signaling.recordings.options import RecordingOptions
 from signaling.recordings.recordings import Recordings
 from signaling.recordings.retaining import Retaining
@@ -23,7 +24,7 @@ from signaling.server import Server
 from signaling.store.sqlite import SqliteStore
 from tests.signaling.api.calling import declined, present
 from tests.signaling.api.test_moderation import asking
-from tests.signaling.servers import serving
+from tests.signaling.servers import connected, serving
 
 # Processes start, which import PyAV: a second or two on an idle machine.
 PATIENCE_S = 120.0
@@ -158,6 +159,15 @@ async def test_a_room_that_is_set_so_is_recorded_from_when_the_first_one_comes(t
             async with present(server, "bob", room="other"):
                 await api.change_room("other", RoomChange(auto_record=SOUND))
                 await until(lambda: is_recorded(server, "other"))
+            # Or because of who comes.
+            witness = TokenWish(identity="dora", auto_record=RecordingOptions(mode="audio", sources=("microphone",)))
+            async with present(server, "bob", room="third"), connected(server, "third") as dora:
+                assert server.recordings.of_room("third") == []
+                await dora.say(Join, token=(await api.create_token("third", witness)).token)
+                await until(lambda: is_recorded(server, "third"))
+                (kept,) = server.recordings.of_room("third")
+                assert (kept.by, kept.options) == ("token", witness.auto_record)
+                assert server.recordings.goes_on_by_itself("third")
         with declined("out_of_range"):
             await api.change_room("other", RoomChange(end_to_end_encrypted=True))
         with declined("out_of_range"):
@@ -165,6 +175,8 @@ async def test_a_room_that_is_set_so_is_recorded_from_when_the_first_one_comes(t
     async with serving() as server, asking(server) as api:
         with declined("recording_disabled"):
             await api.create_room(RoomWish(name="demo", auto_record=SOUND))
+        with declined("recording_disabled"):
+            await api.create_token("demo", TokenWish(identity="dora", auto_record=SOUND))
 
 
 async def test_what_has_outlived_its_time_is_deleted_and_told_of(tmp_path: Path) -> None:
