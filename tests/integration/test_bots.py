@@ -49,7 +49,7 @@ async def test_three_bots_decode_each_other(room: Meeting) -> None:
             if other is not one:
                 assert video_of(one, other).size == FULL
                 assert video_of(one, other).traffic.lost == 0
-    numbers = await metrics(room.server)
+    numbers = await metrics(room.server.url)
     assert numbers["sfu_participants"] == 3
     assert numbers["sfu_internal_errors_total"] == 0
 
@@ -116,7 +116,7 @@ async def test_five_percent_loss_both_ways_is_repaired(room: Meeting, pytestconf
 
 
 async def _every_repair_was_used(room: Meeting) -> bool:
-    numbers = await metrics(room.server)
+    numbers = await metrics(room.server.url)
     return (
         numbers["sfu_recovered_packets_total"] > 0  # from publishers, by their RTX
         and numbers["sfu_retransmitted_packets_total"] > 0  # to subscribers, by the server's
@@ -248,7 +248,7 @@ async def test_a_call_does_not_notice_two_thousand_random_datagrams_a_second(
     while not flood.done():
         await room.until_all_see_all(frames=5, windows=3)
     assert await flood == 20_000
-    numbers = await metrics(room.server)
+    numbers = await metrics(room.server.url)
     assert numbers["sfu_internal_errors_total"] == 0
     assert sum(value for name, value in numbers.items() if name.startswith("sfu_dropped_packets_total")) > 0
 

@@ -52,7 +52,7 @@ class Chat:
 async def chat() -> AsyncIterator[Chat]:
     async with serving() as server, AsyncExitStack() as stack:
         yield Chat(server, stack)
-        assert (await metrics(server))["sfu_internal_errors_total"] == 0
+        assert (await metrics(server.url))["sfu_internal_errors_total"] == 0
 
 
 async def test_to_all_and_to_some_reliable_and_lossy(chat: Chat) -> None:
@@ -139,7 +139,7 @@ async def test_one_that_does_not_listen_delays_nobody_and_hears_of_what_it_lost(
             await bob.hears(len(delays_s) + 1)
             delays_s.append(loop.time() - sent_at)
     assert sorted(delays_s)[15] < 0.5
-    assert (await metrics(chat.server))["sfu_messages_dropped_total{queue_full}"] > 0
+    assert (await metrics(chat.server.url))["sfu_messages_dropped_total{queue_full}"] > 0
     assert deaf.heard == []
     endpoint._dtls.feed = hear  # type: ignore[method-assign]
     await deaf.room.until(lambda: any(isinstance(one, MessagesLost) for one in deaf.heard), PATIENCE_S)

@@ -142,7 +142,7 @@ async def test_a_killed_workers_people_are_reset_and_other_rooms_never_notice() 
         assert here.second.longest_gap_s() < min(gaps) / 2, "the other Worker went on"
         assert gaps[0] < 3.0
         assert [worker.restarts for worker in here.server.workers.all] == [3, 0]
-        figures = await metrics(here.server)
+        figures = await metrics(here.server.url)
         assert figures["sfu_worker_restarts_total"] == 3 and figures["sfu_participants"] == 4
         assert here.server.switchboard.counters.closed == {}
 

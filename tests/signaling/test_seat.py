@@ -40,5 +40,5 @@ def test_where_nothing_could_flow_nothing_is_timed() -> None:
 
 async def test_all_times_are_in_the_metrics() -> None:
     async with serving() as server:
-        samples = await metrics(server)
+        samples = await metrics(server.url)
     assert {f"{name}_count" for name in TIMES} <= samples.keys()

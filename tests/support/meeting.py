@@ -119,9 +119,9 @@ async def until_seen(one: Bot, other: Bot, *, frames: int = 0, windows: int = 0)
     )
 
 
-async def metrics(server: Server) -> dict[str, float]:
+async def metrics(url: str) -> dict[str, float]:
     """Samples by name, of all Workers together; those with labels as `name{value}`, as if there were one label."""
-    async with aiohttp.ClientSession() as http, http.get(f"{server.url}/metrics") as response:
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as response:
         text = await response.text()
     samples: dict[str, float] = {}
     for family in text_string_to_metric_families(text):

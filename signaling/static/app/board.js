@@ -76,7 +76,6 @@ export class Board {
     const wanted = new Set(this.#states.map(tileKey));
     for (const [key, tile] of this.#tiles) {
       if (wanted.has(key)) continue;
-      this.#more.forget(tile.figure);
       tile.remove();
       this.#tiles.delete(key);
     }
@@ -160,9 +159,7 @@ export class Board {
     for (const place of /** @type {const} */ (['stage', 'grid'])) {
       if (next[place] === figure) next[place] = figure.nextElementSibling;
     }
-    this.#more.forget(figure);
     (where === 'stage' ? this.#stage : this.#grid).insertBefore(figure, next[where]);
-    if (where === 'grid') this.#more.watch(figure);
   }
 
   /** Somebody points at a tile, or came to its buttons by the keyboard: why does it look as it does? */
@@ -211,6 +208,7 @@ export class Board {
         ? stripLayout(width, height, across)
         : gridLayout(this.#grid.childElementCount, width, height, gap, shapes(this.#grid)),
     );
+    this.#more.update();
   }
 }
 

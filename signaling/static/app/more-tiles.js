@@ -11,52 +11,46 @@ const SEEN_SHARE = 0.5;
 export class MoreTiles {
   #grid;
   #button = element('more-tiles', HTMLButtonElement);
-  /** @type {Set<Element>} those that are not seen and come after what is */
-  #beyond = new Set();
-  #observer;
+  #frame = 0;
+  #scrolling = new AbortController();
 
-  /** @param {HTMLElement} grid scrolls when not all tiles fit */
+  /** @param {HTMLElement} grid scrolls when not all tiles fit; `update` is told when they change */
   constructor(grid) {
     this.#grid = grid;
-    this.#observer = new IntersectionObserver((entries) => this.#onEntries(entries), { root: grid, threshold: SEEN_SHARE });
+    grid.addEventListener('scroll', () => this.update(), { signal: this.#scrolling.signal, passive: true });
     this.#button.onclick = () => this.#goOn();
   }
 
-  /** @param {HTMLElement} tile */
-  watch(tile) {
-    this.#observer.observe(tile);
-  }
-
-  /** @param {HTMLElement} tile */
-  forget(tile) {
-    this.#observer.unobserve(tile);
-    this.#beyond.delete(tile);
-    this.#render();
+  /** Counts anew, once before the next picture. (An observer would not hear of a tile that was beyond and is now before.) */
+  update() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      const count = this.#beyond().length;
+      this.#button.hidden = count === 0;
+      element('more-words', HTMLElement).textContent = moreWords(count);
+    });
   }
 
   close() {
-    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+    this.#scrolling.abort();
     this.#button.hidden = true;
   }
 
-  /** @param {IntersectionObserverEntry[]} entries */
-  #onEntries(entries) {
-    for (const { target, intersectionRatio, boundingClientRect: tile, rootBounds: view } of entries) {
-      const after = view !== null && (tile.bottom > view.bottom + 1 || tile.right > view.right + 1);
-      if (intersectionRatio < SEEN_SHARE && after) this.#beyond.add(target);
-      else this.#beyond.delete(target);
-    }
-    this.#render();
-  }
-
-  #render() {
-    this.#button.hidden = this.#beyond.size === 0;
-    element('more-words', HTMLElement).textContent = moreWords(this.#beyond.size);
+  /** Those that are not seen and come after what is. */
+  #beyond() {
+    const view = this.#grid.getBoundingClientRect();
+    return [...this.#grid.children].filter((each) => {
+      const tile = each.getBoundingClientRect();
+      const width = Math.min(tile.right, view.right) - Math.max(tile.left, view.left);
+      const height = Math.min(tile.bottom, view.bottom) - Math.max(tile.top, view.top);
+      const isSeen = Math.max(width, 0) * Math.max(height, 0) >= SEEN_SHARE * tile.width * tile.height;
+      return !isSeen && (tile.bottom > view.bottom + 1 || tile.right > view.right + 1);
+    });
   }
 
   #goOn() {
-    const next = [...this.#grid.children].find((tile) => this.#beyond.has(tile));
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    next?.scrollIntoView({ behavior: calm ? 'auto' : 'smooth', block: 'start', inline: 'start' });
+    this.#beyond()[0]?.scrollIntoView({ behavior: calm ? 'auto' : 'smooth', block: 'start', inline: 'start' });
   }
 }
