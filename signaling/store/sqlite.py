@@ -30,7 +30,9 @@ import msgspec
 from signaling.events import AnyEvent
 from signaling.records import KINDS, Kept, Transaction
 from signaling.store import CannotOpenStore
+from signaling.store.checkpoints import Checkpoints, prepare
 from signaling.store.schema import UnknownSchema, migrate
+from signaling.store.writing import write
 from signaling.webhooks.delivery import Delivery, DeliveryState
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,6 @@ class SqliteStore:
         self._wake = threading.Event()
         self._closing = False
         self.stalled = False
-        self._encoder = msgspec.json.Encoder()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(path)
@@ -65,6 +66,7 @@ class SqliteStore:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
                 self._writer = _connect(path)
                 migrate(self._writer)
+                prepare(self._writer, path)
                 self._reader = _connect(path)
                 self._reader.execute("PRAGMA query_only = ON")
             except BaseException:
@@ -73,6 +75,7 @@ class SqliteStore:
         except (OSError, sqlite3.Error, UnknownSchema) as error:
             raise CannotOpenStore(f"{path}: {error}") from error
         self._reading = ThreadPoolExecutor(1, "store-reader")
+        self._checkpoints = Checkpoints(_connect(path))
         self._committer = threading.Thread(target=self._commit_for_ever, name="store-committer", daemon=True)
         self._committer.start()
 
@@ -119,6 +122,7 @@ class SqliteStore:
         self._closing = True
         self._wake.set()
         await self._loop.run_in_executor(None, self._committer.join)
+        self._checkpoints.close()
         self._reading.shutdown()
         self._reader.close()
         self._writer.close()
@@ -148,14 +152,14 @@ class SqliteStore:
             else:
                 for _, on_committed in group:
                     self._loop.call_soon_threadsafe(on_committed)
+                self._checkpoints.on_commit(self._writer)
             if self._closing and not self._queue:
                 return
 
     def _commit_group(self, group: list[Transaction]) -> bool:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            for transaction in group:
-                self._write(transaction)
+            write(self._writer, group)
             if time.monotonic() >= self._forget_at:
                 self._forget(time.time() - self._keep_s)
                 self._forget_at = time.monotonic() + FORGET_EVERY_S
@@ -171,27 +175,6 @@ class SqliteStore:
             logger.warning("store: writes again")
         self.stalled = False
         return True
-
-    def _write(self, transaction: Transaction) -> None:
-        self._writer.executemany(
-            "INSERT OR REPLACE INTO stored (kind, key, value) VALUES (?, ?, ?)",
-            ((kind, key, self._encoder.encode(value)) for (kind, key), value in transaction.puts.items()),
-        )
-        self._writer.executemany("DELETE FROM stored WHERE kind = ? AND key = ?", transaction.drops)
-        self._writer.executemany(
-            "INSERT INTO events (seq, id, room, created_at, body) VALUES (?, ?, ?, ?, ?)",
-            (
-                (event.seq, event.id, event.room.name, event.created_at.timestamp(), self._encoder.encode(event))
-                for event in transaction.events
-            ),
-        )
-        self._writer.executemany(
-            "INSERT OR REPLACE INTO deliveries (id, webhook, state, event, created_at, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (one.id, one.webhook, one.state, one.event, one.created_at, self._encoder.encode(one))
-                for one in transaction.deliveries
-            ),
-        )
 
     def _forget(self, before: float) -> None:
         """What nobody asks for any more: old events, and deliveries that are done."""

@@ -19,7 +19,7 @@ import pytest
 
 from signaling.events import AnyEvent, RoomCreated, RoomReference
 from signaling.records import StoredRoom, Transaction
-from signaling.store import CannotOpenStore, Store, open_store
+from signaling.store import CannotOpenStore, Store, checkpoints, open_store
 from signaling.store.schema import MIGRATIONS
 from signaling.store.sqlite import SqliteStore
 from signaling.webhooks.delivery import Delivery
@@ -118,6 +118,25 @@ async def test_transactions_are_confirmed_in_the_order_in_which_they_came(store:
     assert confirmed == list(range(200)) and len(store.load().values) == 201
 
 
+async def test_of_what_is_committed_together_the_last_word_counts(store: Store) -> None:
+    """However many they are: SQLite is given them by statements of many rows."""
+    done = asyncio.Event()
+    drop = Transaction(drops=frozenset({("room", "RM_1"), ("room", "RM_2")}))
+    first = delivery("DL_1", 1, created_at=NOW.timestamp())
+    last = msgspec.structs.replace(first, state="delivered")
+    store.commit(putting(*(room(str(number)) for number in range(150))), lambda: None)
+    store.commit(drop, lambda: None)
+    store.commit(putting(room("1", 7), room("3", 8)), lambda: None)
+    store.commit(Transaction(tuple(event(seq) for seq in range(1, 131)), (first,)), lambda: None)
+    store.commit(Transaction(deliveries=(last,)), done.set)
+    await asyncio.wait_for(done.wait(), 20)
+    kept = {one.key: one for one in store.load().values if isinstance(one, StoredRoom)}
+    assert len(kept) == 149 and "RM_2" not in kept
+    assert (kept["RM_1"].room_seq, kept["RM_3"].room_seq, kept["RM_4"].room_seq) == (7, 8, 1)
+    assert await store.events(0, None, 1000) == [event(seq) for seq in range(1, 131)]
+    assert store.load().pending == () and await store.delivery("DL_1") == last
+
+
 async def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "sfu.sqlite"
     first = open_store(path)
@@ -127,6 +146,38 @@ async def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     assert (second.load().last_seq, second.load().values) == (9, (room("a"),))
     await second.close()
     assert path.stat().st_mode & 0o077 == 0, "there are secrets in it"
+
+
+def rounds(log: Path) -> int:
+    """How often the write-ahead log has begun anew (sqlite.org/walformat.html: the checkpoint sequence number)."""
+    return int.from_bytes(log.read_bytes()[12:16])
+
+
+async def test_the_log_is_brought_into_the_file_beside_commits_that_do_not_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "COMMITS", 10)
+    monkeypatch.setattr(checkpoints, "LONGEST_PAGES", 20)
+    path = tmp_path / "sfu.sqlite"
+    log = path.with_name(path.name + "-wal")
+    store = SqliteStore(path)
+    await commit(store, putting(room("0")))
+    first, last, done = rounds(log), 0, asyncio.Event()
+
+    def go_on() -> None:
+        nonlocal last
+        last += 1
+        more = rounds(log) < first + 3
+        store.commit(Transaction((event(last),)), go_on if more else done.set)
+
+    go_on()
+    go_on()  # so that one is always waiting
+    await asyncio.wait_for(done.wait(), 60)
+    await store.close()
+    assert not log.exists()
+    again = SqliteStore(path)
+    assert [one.seq for one in await again.events(0, None, 1_000_000)] == list(range(1, last + 1))
+    await again.close()
 
 
 async def test_closing_waits_for_what_was_to_be_committed(tmp_path: Path) -> None:
