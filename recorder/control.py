@@ -35,11 +35,13 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
 
 
 class Begin(Message, frozen=True, kw_only=True):
-    """`directory`: of this recording alone; it is made."""
+    """`directory`: of this recording alone; it is made. `live`: the layout of a composite that is to be made while it
+    runs (recorder/live/); empty: of none."""
 
     recording: str
     room: str
     directory: str
+    live: str = ""
 
 
 class Note(Message, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ import msgspec
 
 from recorder.config import DEFAULT_CONTAINER, FilesConfig, MediaConfig, Mode
 from recorder.control import Made, MadeFile
+from recorder.live.running import end_if_left_behind
 from recorder.recovery import CannotRecover, recover
 
 # The call goes first: making files may take all that nobody else wants, and not more.
@@ -29,8 +30,9 @@ def main() -> None:
     lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
+        end_if_left_behind(directory)
         recovered = recover(directory, MediaConfig(), FilesConfig(mode=mode, container=container))
-    except CannotRecover as error:
+    except (CannotRecover, OSError) as error:
         sys.exit(str(error))
     manifest = recovered.manifest
     files = [

@@ -1,6 +1,7 @@
 """The recorder as a process: `python -m recorder.process FD`, where FD is a connected Unix socket to signaling.
 
     orders in ─► Taking, one per recording ─► journals          Make ─► finishing.py, a process of its own
+                 Composing, where it is wished: live/, a process of its own
     words out ◄─ Begun, Progress, Ended, Made, Failed
 
 One serves all rooms. It ends with its socket: without signaling nobody would tell it who comes and goes. What it was
@@ -19,7 +20,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import count
 from pathlib import Path
 
@@ -27,6 +28,7 @@ import msgspec
 from msgspec.structs import replace
 
 from recorder import control
+from recorder.composing import Composing
 from recorder.config import JournalConfig
 from recorder.control import Begin, Begun, End, Ended, Failed, Made, Make, Note, Ping, Pong
 from recorder.taking import Taking
@@ -70,6 +72,7 @@ class Process:
         self._send: Callable[[bytes], None] = lambda frame: None
         self._stopping = asyncio.Event()
         self._takings: dict[str, Taking] = {}
+        self._composings: dict[str, Composing] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._finishing = asyncio.Semaphore(FINISHING_AT_ONCE)
         # Sockets lie where only we may write; the path is short, as theirs has 107 bytes at most.
@@ -98,6 +101,7 @@ class Process:
     async def close(self) -> None:
         for taking in self._takings.values():
             taking.end(None)
+        await asyncio.gather(*(composing.close() for composing in self._composings.values()))
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
@@ -118,9 +122,7 @@ class Process:
             case End():
                 self._end(order)
             case Make():
-                job = asyncio.get_running_loop().create_task(self._make(order))
-                self._jobs.add(job)
-                job.add_done_callback(self._jobs.discard)
+                self._do(self._make(order))
             case Ping():
                 self._say(Pong())
 
@@ -137,6 +139,8 @@ class Process:
             logger.error("recording %s cannot begin: %s", order.recording, error)
             self._say(Failed(recording=order.recording, reason=error.strerror or str(error)))
             return
+        if order.live and order.recording not in self._composings:
+            self._composings[order.recording] = Composing(Path(order.directory), order.live)
         self._say(Begun(recording=order.recording, address=taking.address))
 
     def _end(self, order: End) -> None:
@@ -144,7 +148,15 @@ class Process:
         if taking is not None:
             taking.end(order.reason)
             self._say(taking.progress())
+        composing = self._composings.pop(order.recording, None)
+        if composing is not None:
+            self._do(composing.end())
         self._say(Ended(recording=order.recording))
+
+    def _do(self, job: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
 
     async def _make(self, order: Make) -> None:
         """In a process of its own: decoding and encoding hold a core, and a broken stream must not end this one."""

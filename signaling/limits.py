@@ -141,6 +141,8 @@ class RecordingLimits:
     running_per_room: int = 8
     # Each takes some file descriptors of the recorder and, per packet, 6 µs of CPU; files are made one after another.
     running: int = 200
+    # Live composites, each a fifth of a core and more with every picture in it. More would be late, not harm the calls.
+    live: int = 8
 
 
 @dataclass(frozen=True, slots=True)

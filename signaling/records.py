@@ -183,6 +183,7 @@ class StoredRecording(Stored, frozen=True, kw_only=True):
     duration_s: float | None = None  # once its files are made
     files: tuple[RecordedFile, ...] = ()
     upload: UploadStanding | None = None  # None: it is not uploaded
+    live_view: str = ""  # the secret in its composite's address; empty: it has none
 
     @property
     def key(self) -> str:

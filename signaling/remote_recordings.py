@@ -13,7 +13,7 @@ import msgspec
 from signaling import values
 from signaling.config import ConfigError
 from signaling.message_values import Source
-from signaling.recordings.options import Container, Mode, RecordingOptions
+from signaling.recordings.options import Container, LiveLayout, Mode, RecordingOptions
 from signaling.remote import Action, ask_server, print_table, server_arguments
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ EXAMPLES: Final = """\
 examples:
   sfu recordings start standup --dev                          prints the recording's id
   sfu recordings start standup --dev --mode audio --max-duration 1h
+  sfu recordings start standup --dev --live speaker           and a stream of it, for any HLS player
   sfu recordings stop REC_5d41402abc4b2a76b971 --dev --wait   until its files are made
   sfu recordings download REC_5d41402abc4b2a76b971 standup/ --dev
   sfu recordings list --url https://calls.example.org --keys backend:SECRET
@@ -71,6 +72,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-layer", type=int, metavar="N", help="no better simulcast layer (0 is the smallest)")
     parser.add_argument("--max-duration", type=_seconds, metavar="TIME", help="ends by itself, after 90s, 15m or 1h")
     parser.add_argument("--max-bytes", type=int, metavar="N", help="ends by itself, at so many bytes received")
+    parser.add_argument("--live", choices=get_args(LiveLayout), help="an HLS stream besides; its address is said, too")
 
 
 def _seconds(text: str) -> float:
@@ -99,12 +101,16 @@ async def _start(api: ServerApi, parsed: argparse.Namespace) -> None:
         "max_layer": parsed.max_layer,
         "max_duration_s": parsed.max_duration,
         "max_bytes": parsed.max_bytes,
+        "live": None if parsed.live is None else {"layout": parsed.live},
     }
     try:
         options = msgspec.convert(wish, RecordingOptions)
     except msgspec.ValidationError as error:
         raise ConfigError([str(error)]) from error
-    print((await api.start_recording(parsed.room, options)).id)
+    one = await api.start_recording(parsed.room, options)
+    print(one.id)
+    if one.live is not None:
+        print(f"live: {one.live}", file=sys.stderr)
 
 
 async def _pause(api: ServerApi, parsed: argparse.Namespace) -> None:

@@ -84,7 +84,10 @@ async def errors_as_problems(request: web.Request, handler: Respond) -> web.Stre
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """For Application.on_response_prepare."""
+    shared = response.headers.get("Cross-Origin-Resource-Policy")
     response.headers.update(_HEADERS)
+    if shared is not None:  # media that pages of any origin may show
+        response.headers["Cross-Origin-Resource-Policy"] = shared
     response.headers["X-Request-Id"] = request_id(request)
     response.headers["Content-Security-Policy"] = content_security_policy(request.headers.get("Host", ""))
 

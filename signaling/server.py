@@ -3,6 +3,7 @@
 HTTP ─┬─ /v1/rooms/{room}/connect   websocket.py ─► switchboard ─► workers.py ─► link ─► Worker
       ├─ /v1/rooms/{room}/participants/{identity}/tap   taps/endpoint.py ─► switchboard
       ├─ /v1/whip, /v1/whep         whip/endpoints.py ─► switchboard
+      ├─ /v1/live                   live/endpoint.py: composites of recordings, for viewers
       ├─ /v1/dev/tokens             development.py
       ├─ /v1/…, /healthz, /readyz   api/ ─► switchboard
       ├─ /, /r/{room}, /app, …      pages.py
@@ -29,6 +30,7 @@ from signaling.draining import Draining
 from signaling.embedded import EmbeddedWorker
 from signaling.jwks import JwksDocuments
 from signaling.keys_opening import open_keyring
+from signaling.live.endpoint import LiveViews
 from signaling.loop_lag import LoopLag
 from signaling.metrics import SignalingCollector, exposition
 from signaling.pages import Pages
@@ -210,6 +212,7 @@ class Server:
         Endpoints(self.config, self.switchboard, self._attempts).add_routes(application.router)
         DevelopmentTokens(self.config).add_routes(application.router)
         Pages().add_routes(application.router)
+        LiveViews(self.config, self.recordings).add_routes(application.router)
         self._taps = Taps(self.config, self.switchboard, self.api.doorkeeper)
         self._taps.add_routes(application.router)
         self.api.add_routes(application.router)

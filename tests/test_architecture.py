@@ -48,6 +48,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "recorder.take",
     ),
     "signaling.client.tapping": ("sfu.wire", "sfu.tap", "sfu.core.types", "recorder.files.decoding", "signaling"),
+    # Viewers are shown what the composer writes; how a playlist is written is its matter.
+    "signaling.live": ("recorder.live.playlist", "signaling"),
     "signaling.recordings": ("sfu.control", "recorder.control", "recorder.journal.events", "signaling"),
     "signaling.recordings.recorder": ("sfu.control", "recorder.control", "signaling"),
     "signaling.recordings.uploading": ("recorder.control", "signaling"),

@@ -39,16 +39,20 @@ class LiveDirectory:
         self._parts_per_segment = parts_per_segment
         self._going: deque[tuple[float, list[str]]] = deque()  # (from when on, files) that are to be deleted
         path.mkdir(parents=True, exist_ok=True)
-        self.window = self._found(Window(math.ceil(parts_per_segment * part_s), part_s))
+        target_s = math.ceil(parts_per_segment * part_s)
+        self.window = _kept(path) or Window(target_s, part_s)
+        _tidy(path, self.window)
+        # What was said once may not become less.
+        self.window.target_s = max(self.window.target_s, target_s)
+        self.window.part_target_s = max(self.window.part_target_s, part_s)
         self.window.runs += 1
 
     def add(self, piece: Piece) -> None:
         window = self.window
         if piece.beginning:
-            self._close_segment()
-            self._write(self._map_uri, piece.beginning)
-        elif piece.begins_segment:
-            self._close_segment()
+            _write(self.path, self._map_uri, piece.beginning)
+        if piece.beginning or piece.begins_segment:
+            _close_segment(self.path, window)
         last = window.segments[-1] if window.segments else None
         if last is None or last.uri:
             discontinuous = bool(piece.beginning) and last is not None
@@ -57,34 +61,25 @@ class LiveDirectory:
             )
             window.segments.append(last)
         uri = playlist.part_uri(last.number, len(last.parts))
-        self._write(uri, piece.content)
+        _write(self.path, uri, piece.content)
         last.parts.append(Part(uri, piece.duration_s, piece.begins_segment))
         window.dropped_pictures += piece.dropped_pictures
         window.skipped_s += piece.skipped_s
         if len(last.parts) == self._parts_per_segment:
-            self._close_segment()
+            _close_segment(self.path, window)
         self._slide(piece.begin_s)
-        self._publish()
+        _publish(self.path, window)
 
     def end(self) -> None:
-        self._close_segment()
-        self.window.ended = True
-        self._publish()
+        _end(self.path, self.window)
 
     @property
     def _map_uri(self) -> str:
         return f"init-{self.window.runs}.mp4"
 
-    def _close_segment(self) -> None:
-        """What has been promised in parts is kept as a whole, though it may be shorter than others."""
-        last = self.window.segments[-1] if self.window.segments else None
-        if last is not None and not last.uri:
-            uri = playlist.segment_uri(last.number)
-            self._write(uri, b"".join((self.path / part.uri).read_bytes() for part in last.parts))
-            last.uri = uri
-
     def _slide(self, now: float) -> None:
-        window, gone = self.window, []
+        window = self.window
+        gone: list[str] = []
         length_s = sum(segment.duration_s for segment in window.segments)
         while length_s - window.segments[0].duration_s >= self._config.window_s:
             first = window.segments.pop(0)
@@ -99,30 +94,56 @@ class LiveDirectory:
             for name in self._going.popleft()[1]:
                 (self.path / name).unlink(missing_ok=True)
 
-    def _publish(self) -> None:
-        self._write(WINDOW, playlist.encode(self.window))
-        self._write(PLAYLIST, playlist.render(self.window, blocking=False).encode())
 
-    def _write(self, name: str, content: bytes) -> None:
-        """Whole or not at all for who reads. Not synced: after a power cut nobody watches what was live before it."""
-        partial = self.path / f".{name}.partial"
-        partial.write_bytes(content)
-        os.replace(partial, self.path / name)
+def end_left_behind(path: Path) -> None:
+    """Of one whose composer was killed: players are told that nothing more comes."""
+    window = _kept(path)
+    if window is not None and not window.ended:
+        _end(path, window)
 
-    def _found(self, fresh: Window) -> Window:
-        try:
-            window = playlist.decode((self.path / WINDOW).read_bytes())
-        except FileNotFoundError:
-            window = fresh
-        except ValueError as error:
-            logger.warning("%s cannot be gone on with: %s", self.path / WINDOW, error)
-            window = fresh
-        named = {WINDOW, PLAYLIST}
-        for segment in window.segments:
-            named |= {segment.map_uri, segment.uri, *(part.uri for part in segment.parts)}
-        for path in self.path.iterdir():
-            if path.name not in named:
-                path.unlink()
-        window.target_s = max(window.target_s, fresh.target_s)  # may not become less for who has read it
-        window.part_target_s = max(window.part_target_s, fresh.part_target_s)
-        return window
+
+def _end(path: Path, window: Window) -> None:
+    _close_segment(path, window)
+    window.ended = True
+    _publish(path, window)
+
+
+def _close_segment(path: Path, window: Window) -> None:
+    """What has been promised in parts is kept as a whole, though it may be shorter than others."""
+    last = window.segments[-1] if window.segments else None
+    if last is not None and not last.uri:
+        uri = playlist.segment_uri(last.number)
+        _write(path, uri, b"".join((path / part.uri).read_bytes() for part in last.parts))
+        last.uri = uri
+
+
+def _publish(path: Path, window: Window) -> None:
+    _write(path, WINDOW, playlist.encode(window))
+    _write(path, PLAYLIST, playlist.render(window, blocking=False).encode())
+
+
+def _write(path: Path, name: str, content: bytes) -> None:
+    """Whole or not at all for who reads. Not synced: after a power cut nobody watches what was live before it."""
+    partial = path / f".{name}.partial"
+    partial.write_bytes(content)
+    os.replace(partial, path / name)
+
+
+def _kept(path: Path) -> Window | None:
+    try:
+        return playlist.decode((path / WINDOW).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        logger.warning("%s cannot be gone on with: %s", path / WINDOW, error)
+        return None
+
+
+def _tidy(path: Path, window: Window) -> None:
+    """What a kill has left, and what would have been deleted later."""
+    named = {WINDOW, PLAYLIST}
+    for segment in window.segments:
+        named |= {segment.map_uri, segment.uri, *(part.uri for part in segment.parts)}
+    for file in path.iterdir():
+        if file.name not in named:
+            file.unlink()

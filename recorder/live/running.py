@@ -6,14 +6,17 @@ composite, never of the call or of the recording.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recorder.journal.tailing import JournalTail
 from recorder.live.config import LiveConfig
-from recorder.live.directory import WINDOW, LiveDirectory
+from recorder.live.directory import WINDOW, LiveDirectory, end_left_behind
 from recorder.live.stream import LiveStream, Piece
 from recorder.mix.layouts import Layout
 from recorder.recovery import JOURNAL
@@ -22,6 +25,7 @@ from recorder.taking import boot_name
 logger = logging.getLogger(__name__)
 
 HLS = "hls"
+LOCK = ".composing"
 # Below those that make files of ended recordings (finishing.py): nobody sees when those are done a little later.
 NICENESS = 8
 
@@ -34,9 +38,30 @@ def run(directory: Path, layout: Layout, config: LiveConfig, stop: Callable[[], 
     """Until the recording ends, or `stop`. Who comes after a kill goes on with the same playlist. Raises
     CannotCompose."""
     try:
-        _run(JournalTail(directory / JOURNAL), directory / HLS, layout, config, stop)
+        with _alone(directory):
+            _run(JournalTail(directory / JOURNAL), directory / HLS, layout, config, stop)
+    except BlockingIOError as error:
+        raise CannotCompose(f"{directory}: it is being composed already") from error
     except OSError as error:
         raise CannotCompose(f"{directory}: {error.strerror or error}") from error
+
+
+def end_if_left_behind(directory: Path) -> None:
+    """The recording has ended: what nobody composes any more ends, too. Raises OSError when the disk fails."""
+    if (directory / HLS).exists():
+        with suppress(BlockingIOError), _alone(directory):
+            end_left_behind(directory / HLS)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Nobody else composes it, in whichever process. Raises BlockingIOError."""
+    lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _run(tail: JournalTail, target: Path, layout: Layout, config: LiveConfig, stop: Callable[[], bool]) -> None:

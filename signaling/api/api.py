@@ -20,7 +20,7 @@ from signaling.api.observing import Observer
 from signaling.api.openapi import document
 from signaling.api.operations import Operation
 from signaling.api.participants import Participants
-from signaling.api.recordings import RecordingOperations
+from signaling.api.recordings import RecordingOperations, watching
 from signaling.api.rooms import Rooms
 from signaling.api.tokens import Tokens
 from signaling.api.tracks import Tracks
@@ -76,7 +76,7 @@ class Api:
             recordings.room_of,
             dev=config.dev,
         )
-        self._document = json.dumps(document((*self.operations, *exchanges()), __version__)).encode()
+        self._document = json.dumps(document((*self.operations, watching(), *exchanges()), __version__)).encode()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         self._dispatch.add_routes(router)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from signaling.api.models import Seconds
 from signaling.api.paging import PageQuery
 from signaling.events import RecordingState
 from signaling.recordings.options import RecordingOptions, UploadState
+
+_Number = Annotated[int, Meta(ge=0, le=999_999_999)]
 
 
 class RecordingFile(Struct, frozen=True, kw_only=True):
@@ -52,6 +54,10 @@ class Recording(Struct, frozen=True, kw_only=True):
     journal_bytes: Annotated[int, Meta(description="Of what was received, on the server's disk.")]
     files: list[RecordingFile]
     manifest: Annotated[str | None, Meta(description="Where its manifest is fetched; null: it is not made yet.")]
+    live: Annotated[
+        str | None,
+        Meta(description="Where its composite is watched, an HLS playlist: whoever knows it may. Null: it has none."),
+    ]
     upload: Annotated[RecordingUpload | None, Meta(description="Null: the server has no storage for it.")]
 
 
@@ -60,6 +66,15 @@ class RecordingPage(Struct, frozen=True, kw_only=True):
 
     items: list[Recording]
     next_cursor: str | None
+
+
+class LiveQuery(Struct, frozen=True, kw_only=True):
+    segment: Annotated[_Number | UnsetType, Meta(description="The playlist waits for it. Left out: for nothing.")] = (
+        field(name="_HLS_msn", default=UNSET)
+    )
+    part: Annotated[_Number | UnsetType, Meta(description="For this part of it. Left out: for all of it.")] = field(
+        name="_HLS_part", default=UNSET
+    )
 
 
 class RecordingQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.paging import page
 from signaling.api.recording_models import (
+    LiveQuery,
     Recording,
     RecordingFile,
     RecordingPage,
@@ -235,6 +236,22 @@ class RecordingOperations:
         return one
 
 
+def watching() -> Operation:
+    """As a row of the document. It is served by `signaling/live/endpoint.py`, to players."""
+    return Operation(
+        name="watch_recording",
+        method="GET",
+        path="/live/{recording}/{view}/{file}",
+        tag="recordings",
+        summary="Its live composite: the playlist that the recording names, and what that names",
+        description="Low-latency HLS: a request with `_HLS_msn` and `_HLS_part` waits until that is there.",
+        access="nobody",
+        query=LiveQuery,
+        gives="application/vnd.apple.mpegurl",
+        problems=("recording_not_found", "unknown_file", "unavailable"),
+    )
+
+
 async def _is_streamed(asked: Asked) -> Answer:
     raise AssertionError("a file is no answer in JSON")
 
@@ -272,6 +289,7 @@ def _shown(one: StoredRecording) -> Recording:
             for file in one.files
         ],
         manifest=f"{address}/manifest" if one.state == "ready" else None,
+        live=f"/v1/live/{one.id}/{one.live_view}/live.m3u8" if one.live_view else None,
         upload=None
         if one.upload is None
         else RecordingUpload(state=one.upload.state, url=one.upload.url, reason=one.upload.reason),

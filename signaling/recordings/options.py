@@ -10,6 +10,7 @@ from signaling.message_values import Source
 
 Mode = Literal["decode", "copy", "audio"]
 UploadState = Literal["uploading", "uploaded", "failed"]
+LiveLayout = Literal["grid", "speaker"]
 Container = Literal["mp4", "mkv", "webm", "wav", "flac", "ogg"]
 # What recorder/config.py takes.
 CONTAINERS: Final[dict[Mode, tuple[Container, ...]]] = {
@@ -19,11 +20,17 @@ CONTAINERS: Final[dict[Mode, tuple[Container, ...]]] = {
 }
 
 
+class LiveWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An HLS stream of all together, while it is recorded."""
+
+    layout: LiveLayout = "grid"
+
+
 class RecordingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`participants`, `sources`: only theirs and these; null: all, also who comes later. `mode`: `decode` gives every
     file one size, codec and steady quality; `copy` keeps the publishers' pictures and costs hardly more than reading;
     `audio` makes one sound file per participant. `max_layer`: no better simulcast layer than this (0 is the smallest);
-    null: the best there is."""
+    null: the best there is. `live`: a composite besides, for viewers; null: none."""
 
     participants: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=256)] | None = None
     sources: Annotated[tuple[Source, ...], Meta(max_length=4)] | None = None
@@ -32,9 +39,12 @@ class RecordingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_layer: Annotated[int, Meta(ge=0, le=7)] | None = None
     max_duration_s: Annotated[float, Meta(gt=0, le=172_800)] | None = None
     max_bytes: Annotated[int, Meta(gt=0, lt=2**53)] | None = None
+    live: LiveWish | None = None
 
     def contradiction(self) -> str:
         """In words; empty: there is none."""
+        if self.live is not None and self.mode == "audio":
+            return "live: with mode audio no pictures are taken"
         if self.container is None or self.container in CONTAINERS[self.mode]:
             return ""
         if not CONTAINERS[self.mode]:

@@ -52,6 +52,8 @@ RUNNING: Final = frozenset({"recording", "paused"})
 MANIFEST: Final = "manifest.json"
 # Names of directories on the disk, and of nothing else ever: 80 bits.
 ID_BYTES: Final = 10
+# Who has not been told the address of a live composite does not find it: 144 bits.
+VIEW_BYTES: Final = 18
 # When the store cannot write: it is tried again so often.
 RETRY_S: Final = 1.0
 
@@ -140,9 +142,16 @@ class Recordings:
             view = rooms.room(room)
             if view.settings.end_to_end_encrypted:
                 raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
-            self._check_limits(room)
+            self._check_limits(room, options)
             stored = StoredRecording(
-                id=id, room_id=view.id, room=room, state="recording", options=options, started_at=time.time(), by=by
+                id=id,
+                room_id=view.id,
+                room=room,
+                state="recording",
+                options=options,
+                started_at=time.time(),
+                by=by,
+                live_view="" if options.live is None else secrets.token_urlsafe(VIEW_BYTES),
             )
 
             def onlook(names: Names) -> RecordingSession:
@@ -346,10 +355,13 @@ class Recordings:
         if self._store.stalled:
             raise Refused("unavailable", "nothing can be kept at the moment")
 
-    def _check_limits(self, room: str) -> None:
+    def _check_limits(self, room: str, options: RecordingOptions) -> None:
         running = [self._recordings[id].room for id in self._sessions]
         if len(running) >= self._most.running:
             raise Refused("limit", f"the server has its {self._most.running} recordings that run")
+        live = [id for id in self._sessions if self._recordings[id].live_view]
+        if options.live is not None and len(live) >= self._most.live:
+            raise Refused("limit", f"the server composes {self._most.live} recordings live, as many as it may")
         if running.count(room) >= self._most.running_per_room:
             raise Refused("limit", f"the room has its {self._most.running_per_room} recordings that run")
 

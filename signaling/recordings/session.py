@@ -258,7 +258,7 @@ class RecordingSession:
         """Another is being started. What this one had written is there."""
         self.figures.on_process_lost()
         if self.state is State.ENDING and not self.begun:
-            self._say(Begin(recording=self.recording, room=self.room, directory=self._directory))
+            self._say(self._beginning())
             self._say(End(recording=self.recording, reason=self.reason))
         elif self.state is State.ENDING:
             self._close()
@@ -289,7 +289,11 @@ class RecordingSession:
 
     def _begin(self) -> None:
         self.state = State.BEGINNING
-        self._say(Begin(recording=self.recording, room=self.room, directory=self._directory))
+        self._say(self._beginning())
+
+    def _beginning(self) -> Begin:
+        live = "" if self._options.live is None else self._options.live.layout
+        return Begin(recording=self.recording, room=self.room, directory=self._directory, live=live)
 
     def _begin_again(self, now: float | None) -> None:
         """With another socket, and another sink of the Worker's, whichever of the two was lost."""
