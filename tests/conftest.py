@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 REPETITIONS = 3
 LONG_REPETITIONS = 50
 PROGRAMS = {  # by marker
+    "aarch64": "aarch64-linux-gnu-gcc",
     "chromium": "chromium",
     "curl": "curl",
     "firefox": "firefox",
