@@ -90,7 +90,7 @@ def test_round_trip_of_examples(message: Any) -> None:
 
 @pytest.mark.parametrize("kind", members(AnyMessage), ids=lambda kind: kind.__name__)
 def test_round_trip_of_every_message(kind: type) -> None:
-    # Each field by its type: left to itself, hypothesis takes msgspec's default factories for values. Some messages have
+    # Each field by its type: left to itself, hypothesis takes msgspec's default factories for values. Some have
     # a hundred fields.
     @settings(max_examples=25)
     @given(st.builds(kind, **{name: st.from_type(hint) for name, hint in get_type_hints(kind).items()}))
