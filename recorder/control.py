@@ -5,6 +5,9 @@
               ◄── Progress ──                    each second, and when the disk gives trouble or is well again
               ── End ────► Ended                 the journal is whole
               ── Make ───► Made or Failed        files and manifest of the journal, in a process of lower priority
+              ── Mix ────► Mixed or MixFailed    one file of its files, in one of lower priority still; before that,
+                                                 Mixing for each hundredth
+              ── StopMix ►                       and nothing is said of it any more
 
 To the process that sends recordings away (uploads/process.py):
 
@@ -66,6 +69,22 @@ class Make(Message, frozen=True, kw_only=True):
     container: str | None = None
 
 
+class Mix(Message, frozen=True, kw_only=True):
+    """Of a recording whose files are made; its container is the ending of `path`. `layout`: as in
+    recorder/mix/layouts.py. It may be said again."""
+
+    recording: str
+    mix: str
+    directory: str
+    path: str
+    layout: dict[str, Any]
+
+
+class StopMix(Message, frozen=True, kw_only=True):
+    recording: str
+    mix: str
+
+
 class Ping(Message, frozen=True, kw_only=True):
     """Answered by Pong: the process lives."""
 
@@ -87,7 +106,7 @@ class Upload(Message, frozen=True, kw_only=True):
     recording: str
 
 
-AnyOrder = Begin | Note | End | Make | Ping | Storage | Upload
+AnyOrder = Begin | Note | End | Make | Mix | StopMix | Ping | Storage | Upload
 
 
 # --- from the recorder ---------------------------------------------------------------------------------------
@@ -135,6 +154,26 @@ class Failed(Message, frozen=True, kw_only=True):
     reason: str
 
 
+class Mixing(Message, frozen=True, kw_only=True):
+    """`share`: of it that is made, from 0 to 1."""
+
+    recording: str
+    mix: str
+    share: float
+
+
+class Mixed(Message, frozen=True, kw_only=True):
+    recording: str
+    mix: str
+    size_bytes: int
+
+
+class MixFailed(Message, frozen=True, kw_only=True):
+    recording: str
+    mix: str
+    reason: str
+
+
 class Uploaded(Message, frozen=True, kw_only=True):
     """All of it is in the storage, and was verified there; then it was deleted here, where that is wished."""
 
@@ -159,7 +198,20 @@ class Pong(Message, frozen=True, kw_only=True):
     pass
 
 
-AnyWord = Begun | Progress | Ended | Made | Failed | Uploaded | UploadDelayed | UploadFailed | Pong
+AnyWord = (
+    Begun
+    | Progress
+    | Ended
+    | Made
+    | Failed
+    | Mixing
+    | Mixed
+    | MixFailed
+    | Uploaded
+    | UploadDelayed
+    | UploadFailed
+    | Pong
+)
 
 M = TypeVar("M")
 

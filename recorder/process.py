@@ -2,6 +2,7 @@
 
     orders in ─► Taking, one per recording ─► journals          Make ─► finishing.py, a process of its own
                  Composing, where it is wished: live/, a process of its own
+                                                                Mix ─► mix_queue.py ─► mixing.py, likewise
     words out ◄─ Begun, Progress, Ended, Made, Failed
 
 One serves all rooms. It ends with its socket: without signaling nobody would tell it who comes and goes. What it was
@@ -30,7 +31,8 @@ from msgspec.structs import replace
 from recorder import control
 from recorder.composing import Composing
 from recorder.config import JournalConfig
-from recorder.control import Begin, Begun, End, Ended, Failed, Made, Make, Note, Ping, Pong
+from recorder.control import Begin, Begun, End, Ended, Failed, Made, Make, Mix, Note, Ping, Pong, StopMix
+from recorder.mix_queue import MixQueue
 from recorder.taking import Taking
 from sfu.control import MalformedFrame
 from sfu.frame_socket import FrameSocket
@@ -74,6 +76,7 @@ class Process:
         self._takings: dict[str, Taking] = {}
         self._composings: dict[str, Composing] = {}
         self._jobs: set[asyncio.Task[None]] = set()
+        self._mixes = MixQueue(self._say)
         self._finishing = asyncio.Semaphore(FINISHING_AT_ONCE)
         # Sockets lie where only we may write; the path is short, as theirs has 107 bytes at most.
         self._sockets = Path(tempfile.mkdtemp(prefix="sfu-recorder-"))
@@ -105,6 +108,7 @@ class Process:
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
+        await self._mixes.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     def on_frame(self, frame: bytes) -> None:
@@ -123,6 +127,10 @@ class Process:
                 self._end(order)
             case Make():
                 self._do(self._make(order))
+            case Mix():
+                self._mixes.add(order)
+            case StopMix(mix=mix):
+                self._mixes.stop(mix)
             case Ping():
                 self._say(Pong())
 

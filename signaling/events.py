@@ -102,7 +102,8 @@ class WebhookTest(Event, frozen=True, kw_only=True, tag="webhook.test"):
 
 
 class RecordingReference(Struct, frozen=True, kw_only=True):
-    """`reason`: why it ended, or failed; of an upload, why that failed. `url`: where it was uploaded to."""
+    """`reason`: why it ended, or failed; of an upload or a mix, why that did. `url`: where it was uploaded to. `mix`:
+    its id."""
 
     id: str
     state: RecordingState
@@ -110,6 +111,7 @@ class RecordingReference(Struct, frozen=True, kw_only=True):
     duration_s: float | None = None
     files: int = 0
     url: str = ""
+    mix: str = ""
 
 
 class _RecordingEvent(Event, frozen=True, kw_only=True):
@@ -150,6 +152,14 @@ class RecordingUploadFailed(_RecordingEvent, frozen=True, kw_only=True, tag="rec
     """After a week of attempts, or because trying again would not help. What is here stays."""
 
 
+class RecordingMixReady(_RecordingEvent, frozen=True, kw_only=True, tag="recording.mix_ready"):
+    pass
+
+
+class RecordingMixFailed(_RecordingEvent, frozen=True, kw_only=True, tag="recording.mix_failed"):
+    pass
+
+
 class RecordingDeleted(_RecordingEvent, frozen=True, kw_only=True, tag="recording.deleted"):
     """With its files. `reason`: `deleted` by somebody, or `retention_age`, `retention_size`."""
 
@@ -163,6 +173,8 @@ RecordingEvent = (
     | RecordingFailed
     | RecordingUploaded
     | RecordingUploadFailed
+    | RecordingMixReady
+    | RecordingMixFailed
     | RecordingDeleted
 )
 
@@ -185,6 +197,8 @@ AnyEvent = (
     | RecordingFailed
     | RecordingUploaded
     | RecordingUploadFailed
+    | RecordingMixReady
+    | RecordingMixFailed
     | RecordingDeleted
 )
 # As they stand in `type`.

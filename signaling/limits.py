@@ -143,6 +143,13 @@ class RecordingLimits:
     running: int = 200
     # Live composites, each a fifth of a core and more with every picture in it. More would be late, not harm the calls.
     live: int = 8
+    # Each takes as much disk as one participant's file.
+    mixes_per_recording: int = 20
+    # They are made one after another, each in about the time of its recording.
+    mixes_waiting: int = 100
+    # Full HD. CPU grows with each.
+    mix_pixels: int = 1920 * 1080
+    mix_frames_per_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)

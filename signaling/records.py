@@ -16,7 +16,7 @@ from msgspec import Struct
 from signaling.events import AnyEvent, ParticipantReference, RecordingState
 from signaling.message_values import Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
-from signaling.recordings.options import RecordedFile, RecordingOptions, UploadStanding
+from signaling.recordings.options import RecordedFile, RecordingOptions, StoredMix, UploadStanding
 from signaling.room_settings import RoomSettings
 from signaling.webhooks.delivery import Delivery
 
@@ -184,6 +184,7 @@ class StoredRecording(Stored, frozen=True, kw_only=True):
     files: tuple[RecordedFile, ...] = ()
     upload: UploadStanding | None = None  # None: it is not uploaded
     live_view: str = ""  # the secret in its composite's address; empty: it has none
+    mixes: tuple[StoredMix, ...] = ()  # in the order in which they were asked for
 
     @property
     def key(self) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 
+from recorder.mix.layouts import BUILT_IN
 from signaling import values
 from signaling.config import ConfigError
 from signaling.message_values import Source
-from signaling.recordings.options import Container, LiveLayout, Mode, RecordingOptions
+from signaling.recordings.options import Container, LiveLayout, MixOptions, Mode, RecordingOptions
 from signaling.remote import Action, ask_server, print_table, server_arguments
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ examples:
   sfu recordings start standup --dev --live speaker           and a stream of it, for any HLS player
   sfu recordings stop REC_5d41402abc4b2a76b971 --dev --wait   until its files are made
   sfu recordings download REC_5d41402abc4b2a76b971 standup/ --dev
+  sfu recordings mix REC_5d41402abc4b2a76b971 --layout speaker --out standup.mp4 --dev
   sfu recordings list --url https://calls.example.org --keys backend:SECRET
 """
 # How often is looked whether files are made: decoding an hour takes minutes.
@@ -45,12 +47,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         ("resume", "go on after a pause", _resume),
         ("stop", "end a recording, and make its files", _stop),
         ("download", "fetch a recording's files and manifest", _download),
+        ("mix", "make one file of a recording, and fetch it", _mix),
         ("rm", "delete a recording with its files", _remove),
     ):
         one = _add(actions, name, text, action)
         one.add_argument("recording", help="its id")
         if name == "stop":
             one.add_argument("--wait", action="store_true", help="until its files are made")
+        if name == "mix":
+            _add_mix_options(one)
         if name == "download":
             one.add_argument("directory", type=Path, nargs="?", help="where to (default: named after the recording)")
 
@@ -73,6 +78,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-duration", type=_seconds, metavar="TIME", help="ends by itself, after 90s, 15m or 1h")
     parser.add_argument("--max-bytes", type=int, metavar="N", help="ends by itself, at so many bytes received")
     parser.add_argument("--live", choices=get_args(LiveLayout), help="an HLS stream besides; its address is said, too")
+
+
+def _add_mix_options(parser: argparse.ArgumentParser) -> None:
+    layouts = ", ".join(BUILT_IN)
+    parser.add_argument(
+        "--layout", default="grid", metavar="LAYOUT", help=f"{layouts} (default grid), or a file with one in JSON"
+    )
+    parser.add_argument("--no-names", action="store_true", help="names are not written into the pictures")
+    parser.add_argument("--container", choices=get_args(Container), default="mp4", help="of the file (default mp4)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: named after the mix)")
 
 
 def _seconds(text: str) -> float:
@@ -139,6 +154,29 @@ async def _download(api: ServerApi, parsed: argparse.Namespace) -> None:
         print(f"{path}: {await api.get_recording_file(one.id, file.name, path)} bytes", file=sys.stderr)
     await api.get_recording_manifest(one.id, directory / "manifest.json")
     print(directory)
+
+
+def _mix_options(parsed: argparse.Namespace) -> MixOptions:
+    """Raises ConfigError."""
+    wish = {"layout": parsed.layout, "names": not parsed.no_names, "container": parsed.container}
+    try:
+        if parsed.layout not in BUILT_IN:
+            wish["layout"] = msgspec.json.decode(Path(parsed.layout).read_bytes())
+        return msgspec.convert(wish, MixOptions)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError([f"--layout: {error}"]) from error
+
+
+async def _mix(api: ServerApi, parsed: argparse.Namespace) -> None:
+    mix = await api.create_mix(parsed.recording, _mix_options(parsed))
+    while mix.state in ("waiting", "mixing"):
+        await asyncio.sleep(LOOK_EVERY_S)
+        mix = await api.get_mix(parsed.recording, mix.id)
+    if mix.state == "failed":
+        raise SystemExit(f"sfu: the mix failed: {mix.reason}")
+    path: Path = parsed.out or Path(f"{mix.id}.{mix.container}")
+    await api.get_mix_file(parsed.recording, mix.id, path)
+    print(path)
 
 
 async def _remove(api: ServerApi, parsed: argparse.Namespace) -> None:

@@ -17,7 +17,8 @@ After a restart, rooms go on with who comes back in time; of the others, `left` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import assert_never
+from types import MappingProxyType
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -53,6 +54,8 @@ from signaling.records import (
 from signaling.room import Room
 from signaling.room_events import Change, LoudestChanged, MediaMoved
 from signaling.room_settings import default_settings
+
+NO_DETAILS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class RoomDirectory(Moderation):
@@ -175,10 +178,13 @@ class RoomDirectory(Moderation):
             if heard:
                 self._tell(session, QualityChanged(participants=heard))
 
-    def change_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> None:
-        """Begun, too. Everybody in the room is told whether one runs; the room may be no more."""
+    def change_recording(
+        self, event: type[events.RecordingEvent], recording: StoredRecording, details: Mapping[str, str] = NO_DETAILS
+    ) -> None:
+        """Begun, too. Everybody in the room is told whether one runs; the room may be no more. `details`: what the
+        event says otherwise of the recording."""
         self._records.append(Put(recording))
-        room = self._record_recording(event, recording)
+        room = self._record_recording(event, recording, details)
         if room is None:
             return
         before = bool(room.recordings)
@@ -196,21 +202,20 @@ class RoomDirectory(Moderation):
     def drop_recording(self, recording: StoredRecording) -> None:
         """`reason`: why it is deleted."""
         self._records.append(Drop(StoredRecording, recording.id))
-        self._record_recording(events.RecordingDeleted, recording)
+        self._record_recording(events.RecordingDeleted, recording, NO_DETAILS)
 
-    def _record_recording(self, event: type[events.RecordingEvent], recording: StoredRecording) -> Room | None:
+    def _record_recording(
+        self, event: type[events.RecordingEvent], recording: StoredRecording, details: Mapping[str, str]
+    ) -> Room | None:
         """Returns the room, if it is still."""
-        reason, upload = recording.reason, recording.upload
-        if event is events.RecordingUploadFailed and upload is not None:
-            reason = upload.reason
-        reference = events.RecordingReference(
+        plain = events.RecordingReference(
             id=recording.id,
             state=recording.state,
-            reason=reason,
+            reason=recording.reason,
             duration_s=recording.duration_s,
             files=len(recording.files),
-            url=upload.url if upload is not None and upload.state == "uploaded" else "",
         )
+        reference = replace(plain, **details)
         room = self._rooms.get(recording.room)
         if room is None or room.id != recording.room_id:
             past = events.RoomReference(id=recording.room_id, name=recording.room)

@@ -51,6 +51,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # Viewers are shown what the composer writes; how a playlist is written is its matter.
     "signaling.live": ("recorder.live.playlist", "signaling"),
     "signaling.recordings": ("sfu.control", "recorder.control", "recorder.journal.events", "signaling"),
+    # Layouts are checked where they are asked for, by the code that will draw them.
+    "signaling.recordings.options": ("recorder.mix.layouts", "signaling"),
+    "signaling.api.recording_models": ("recorder.mix.layouts", "signaling"),
+    "signaling.remote_recordings": ("recorder.mix.layouts", "signaling"),
     "signaling.recordings.recorder": ("sfu.control", "recorder.control", "signaling"),
     "signaling.recordings.uploading": ("recorder.control", "signaling"),
     # Addresses are checked where they are written, by the code that will use them.

@@ -76,6 +76,12 @@ def parse(content: bytes) -> Layout:
         layout = msgspec.json.decode(content, type=Layout)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"the layout cannot be read: {error}") from error
+    check(layout)
+    return layout
+
+
+def check(layout: Layout) -> None:
+    """Raises ValueError, with words for who wrote it."""
     if not layout.regions:
         raise ValueError("the layout has no regions")
     if not (16 <= layout.width <= _LARGEST_SIDE and 16 <= layout.height <= _LARGEST_SIDE):
@@ -90,7 +96,6 @@ def parse(content: bytes) -> Layout:
             raise ValueError(f"the region for {region.shows.value} lies outside the picture")
         if region.most < 1:
             raise ValueError(f"the region for {region.shows.value} shows nobody")
-    return layout
 
 
 def tiles(layout: Layout, region: Region, count: int) -> list[Rectangle]:

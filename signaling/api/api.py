@@ -15,6 +15,7 @@ from signaling.api.exchanges import exchanges
 from signaling.api.idempotency import Idempotency
 from signaling.api.keys import Keys
 from signaling.api.messages import Messages
+from signaling.api.mixes import MixOperations
 from signaling.api.nodes import Nodes
 from signaling.api.observing import Observer
 from signaling.api.openapi import document
@@ -62,6 +63,7 @@ class Api:
             *Bans(observer).operations(),
             *Messages(observer).operations(),
             *RecordingOperations(recordings).operations(),
+            *MixOperations(recordings.mixes).operations(),
             *self._events.operations(),
             *Webhooks(observer, webhooks, store).operations(),
             *Keys(observer, keys).operations(),

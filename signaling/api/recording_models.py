@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from recorder.mix.layouts import Layout
 from signaling.api.models import Seconds
 from signaling.api.paging import PageQuery
 from signaling.events import RecordingState
-from signaling.recordings.options import RecordingOptions, UploadState
+from signaling.recordings.options import Container, MixState, RecordingOptions, UploadState
 
 _Number = Annotated[int, Meta(ge=0, le=999_999_999)]
 
@@ -75,6 +76,28 @@ class LiveQuery(Struct, frozen=True, kw_only=True):
     part: Annotated[_Number | UnsetType, Meta(description="For this part of it. Left out: for all of it.")] = field(
         name="_HLS_part", default=UNSET
     )
+
+
+class Mix(Struct, frozen=True, kw_only=True):
+    """One file of a recording's files."""
+
+    id: str
+    recording: str
+    state: MixState
+    share: Annotated[float, Meta(ge=0, le=1, description="So much of it is made.")]
+    reason: Annotated[str, Meta(description="Why it failed.")]
+    layout: Literal["grid", "speaker"] | Layout
+    names: bool
+    container: Container
+    created_at: datetime
+    size_bytes: Annotated[int | None, Meta(description="Null: it is not made.")]
+    href: Annotated[str | None, Meta(description="Where it is fetched; null: it is not made.")]
+
+
+class MixList(Struct, frozen=True, kw_only=True):
+    """A recording's mixes."""
+
+    items: list[Mix]
 
 
 class RecordingQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from aiohttp import web
 from msgspec import UNSET
 
+from signaling.api.files import RANGES, file_response, is_streamed
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.paging import page
 from signaling.api.recording_models import (
@@ -31,8 +30,6 @@ _IN_ROOM: Final = "/rooms/{room}/recordings"
 _RECORDING: Final = "/recordings/{recording}"
 # Later than any recording, in microseconds: what is counted down from it comes the latest first.
 _LATEST_US: Final = 10**16
-# Bytes of a range, and one that there is not; as RFC 9110 has them.
-_RANGES: Final = {206: "The part that `Range` asks for.", 416: "The file has no such part."}
 
 
 class RecordingOperations:
@@ -173,12 +170,12 @@ class RecordingOperations:
                 tag="recordings",
                 summary="The manifest: who, when, which files, and what is missing in them",
                 description="Its form is `recorder/manifest.schema.json`.",
-                run=_is_streamed,
+                run=is_streamed,
                 stream=self._fetch_manifest,
                 access="record",
                 gives="application/json",
                 problems=("recording_running",),
-                also=_RANGES,
+                also=RANGES,
             ),
             Operation(
                 name="get_recording_file",
@@ -187,12 +184,12 @@ class RecordingOperations:
                 tag="recordings",
                 summary="One of its files, or a part of it",
                 description="`Range` is understood, so that players may jump and downloads go on where they were.",
-                run=_is_streamed,
+                run=is_streamed,
                 stream=self._fetch_file,
                 access="record",
                 gives="*/*",
                 problems=("recording_running",),
-                also=_RANGES,
+                also=RANGES,
             ),
         )
 
@@ -215,7 +212,7 @@ class RecordingOperations:
 
     async def _fetch_manifest(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
         one = self._ended(asked)
-        return await _file(self._recordings.path(one.id) / MANIFEST, headers)
+        return await file_response(self._recordings.path(one.id) / MANIFEST, headers)
 
     async def _fetch_file(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
         one, name = self._ended(asked), asked.path["file"]
@@ -225,8 +222,7 @@ class RecordingOperations:
             raise Refused("unknown_file", f"the recording has no file {name[:128]}")
         if one.upload is not None and one.upload.freed_bytes:
             raise Refused("unknown_file", f"it is in {one.upload.url}, and not here any more")
-        headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
-        return await _file(self._recordings.path(one.id) / file.path, headers)
+        return await file_response(self._recordings.path(one.id) / file.path, headers, as_file=name)
 
     def _ended(self, asked: Asked) -> StoredRecording:
         """With its files. Raises Refused: `recording_not_found` or `recording_running`."""
@@ -250,16 +246,6 @@ def watching() -> Operation:
         gives="application/vnd.apple.mpegurl",
         problems=("recording_not_found", "unknown_file", "unavailable"),
     )
-
-
-async def _is_streamed(asked: Asked) -> Answer:
-    raise AssertionError("a file is no answer in JSON")
-
-
-async def _file(path: Path, headers: dict[str, str]) -> web.FileResponse:
-    if not await asyncio.to_thread(path.is_file):
-        raise Refused("unknown_file", "the file is not there any more")
-    return web.FileResponse(path, headers=headers)
 
 
 def _shown(one: StoredRecording) -> Recording:

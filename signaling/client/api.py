@@ -41,7 +41,7 @@ from signaling.api.models import (
     TrackChange,
     TrackList,
 )
-from signaling.api.recording_models import Recording, RecordingPage
+from signaling.api.recording_models import Mix, MixList, Recording, RecordingPage
 from signaling.api.server_models import (
     DeliveryItem,
     DeliveryPage,
@@ -69,7 +69,7 @@ from signaling.api.watching_models import (
 from signaling.client.asking import ApiError, Asking, Unreachable, given, path_of
 from signaling.events import AnyEvent, RecordingState
 from signaling.message_values import Source
-from signaling.recordings.options import RecordingOptions
+from signaling.recordings.options import MixOptions, RecordingOptions
 from signaling.webhooks.delivery import DeliveryState
 
 __all__ = ["ApiError", "Page", "ServerApi", "Unreachable"]
@@ -289,6 +289,24 @@ class ServerApi(Asking):
     async def get_recording_file(self, recording: str, file: str, into: Path) -> int:
         """Written to `into`, gone on with where an earlier attempt ended. Returns its size in bytes."""
         return await self.fetch(path_of("recordings", recording, "files", file), into)
+
+    async def create_mix(self, recording: str, options: MixOptions | None = None) -> Mix:
+        """None: an MP4 of everybody in a grid."""
+        wish = MixOptions() if options is None else options
+        return await self.ask("POST", path_of("recordings", recording, "mixes"), Mix, body=wish)
+
+    async def list_mixes(self, recording: str) -> MixList:
+        return await self.get(path_of("recordings", recording, "mixes"), MixList)
+
+    async def get_mix(self, recording: str, mix: str) -> Mix:
+        return await self.get(path_of("recordings", recording, "mixes", mix), Mix)
+
+    async def get_mix_file(self, recording: str, mix: str, into: Path) -> int:
+        """As `get_recording_file`."""
+        return await self.fetch(path_of("recordings", recording, "mixes", mix, "file"), into)
+
+    async def delete_mix(self, recording: str, mix: str) -> None:
+        await self.tell("DELETE", path_of("recordings", recording, "mixes", mix))
 
     # --- events ---
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from recorder.mix import layouts
+from recorder.mix.layouts import BUILT_IN, Layout
 from signaling.message_values import Source
 
 Mode = Literal["decode", "copy", "audio"]
+MixState = Literal["waiting", "mixing", "ready", "failed"]
 UploadState = Literal["uploading", "uploaded", "failed"]
 LiveLayout = Literal["grid", "speaker"]
 Container = Literal["mp4", "mkv", "webm", "wav", "flac", "ogg"]
@@ -77,6 +81,41 @@ class UploadStanding(Struct, frozen=True, kw_only=True):
     url: str
     reason: str = ""
     freed_bytes: int = 0
+
+
+class MixOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one file of a recording shows. `layout`: a built-in one, or one as recorder/mix/README.md describes.
+    `container`: `wav`, `flac` and `ogg` have sound alone. `names`: whether they are written into the pictures."""
+
+    layout: LiveLayout | Layout = "grid"
+    names: bool = True
+    container: Container = "mp4"
+
+    def drawn(self) -> Layout:
+        layout = BUILT_IN[self.layout] if isinstance(self.layout, str) else self.layout
+        return layout if self.names else replace(layout, label=0)
+
+    def contradiction(self, most_pixels: int, most_frames_per_s: int) -> str:
+        """In words; empty: there is none."""
+        layout = self.drawn()
+        try:
+            layouts.check(layout)
+        except ValueError as error:
+            return str(error)
+        if layout.width * layout.height > most_pixels or layout.frames_per_s > most_frames_per_s:
+            return f"layout: at most {most_pixels} pixels, {most_frames_per_s} times a second"
+        return ""
+
+
+class StoredMix(Struct, frozen=True, kw_only=True):
+    """`created_at`: Unix time. `reason`: why it failed."""
+
+    id: str
+    options: MixOptions
+    created_at: float
+    state: MixState = "waiting"
+    reason: str = ""
+    size_bytes: int = 0
 
 
 class RecordedFile(Struct, frozen=True, kw_only=True):

@@ -1,11 +1,12 @@
 """All recordings: begun, paused, stopped, made into files, deleted; what each came to, also after a restart. A shell.
 
     REST ─► start, pause, stop … ─┬► a session in the switchboard (session.py) ─► Worker, recorder
-                                  └► store and events, in one transaction of the turn
-    session closes ─► Make ─► Made ─► ready ─► Upload ─► Uploaded, where there is storage
+                                  └► book.py: store and events
+    session closes ─► Make ─► Made ─► ready ─► uploading.py, where there is storage
+                                         └───► mixes.py, where somebody asks
 
-What happens is kept in the order in which it happened, also when the store cannot write for a while. To take less
-(pause, stop) never waits for that; to take more (start, resume) does, so that everybody has been told before.
+To take less (pause, stop) never waits until it is kept, also when the store cannot write for a while; to take more
+(start, resume) does, so that everybody has been told before.
 
 One that ran when the server was killed is not gone on with: its people come back as new Transports. Its journal is
 made into files all the same.
@@ -19,7 +20,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -28,13 +28,15 @@ from typing import Any, Final, Literal
 from msgspec.structs import replace
 
 from recorder import control
-from recorder.control import AnyWord, Made, Make, Ping
+from recorder.control import AnyWord, Made, Make, Mixed, MixFailed, Mixing, Ping
 from signaling import events
 from signaling.errors import Refused
 from signaling.limits import RecordingLimits, WorkerLimits
 from signaling.names import Names
+from signaling.recordings.book import Book
 from signaling.recordings.kept import KeptRecordings
-from signaling.recordings.options import Destination, RecordedFile, RecordingOptions, UploadStanding
+from signaling.recordings.mixes import Mixes
+from signaling.recordings.options import Destination, RecordedFile, RecordingOptions
 from signaling.recordings.recorder import RecorderProcess
 from signaling.recordings.session import RecordingSession
 from signaling.recordings.uploading import Uploading
@@ -54,17 +56,6 @@ MANIFEST: Final = "manifest.json"
 ID_BYTES: Final = 10
 # Who has not been told the address of a live composite does not find it: 144 bits.
 VIEW_BYTES: Final = 18
-# When the store cannot write: it is tried again so often.
-RETRY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """To be kept, and told. `kept` is done when it is. `event`: None where nobody needs to hear of it."""
-
-    event: type[events.RecordingEvent] | None
-    stored: StoredRecording
-    kept: asyncio.Future[None]
 
 
 class Recordings:
@@ -84,7 +75,7 @@ class Recordings:
         self._directory = directory
         self._most = most
         self._switchboard = switchboard
-        self._store = store
+        self._book = Book(kept.by_id, switchboard, store)
         self._recordings = kept.by_id
         self._sessions: dict[str, tuple[int, RecordingSession]] = {}  # with their numbers in the switchboard
         self._recorder = RecorderProcess(
@@ -92,29 +83,30 @@ class Recordings:
         )
         self._uploading: Uploading | None = None
         if directory is not None and destination is not None:
-            self._uploading = Uploading(directory, destination, self._on_upload, limits)
-        self._changes: asyncio.Queue[_Change] = asyncio.Queue()
-        self._keeping: asyncio.Task[None] | None = None
+            self._uploading = Uploading(directory, destination, self._book, limits)
+        self.mixes = Mixes(self._book, self.path, self._recorder.tell, most)
 
     def open(self) -> None:
         """Goes on with what the store has."""
-        self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        self._book.open()
         for one in list(self._recordings.values()):
             if one.state in RUNNING:
-                self._change_soon(one, events.RecordingStopped, state="finishing", reason="server_restart")
+                self._book.change_soon(one, events.RecordingStopped, state="finishing", reason="server_restart")
             if self._recordings[one.id].state == "finishing" and self._directory is not None:
                 self._make(one)
-            if one.state == "ready":
-                self._take_up(one)
+            if self._uploading is not None and one.state == "ready":
+                self._uploading.take_up(one)
+            elif one.upload is not None and one.upload.state == "uploading":  # nobody goes on with it
+                self._recordings[one.id] = replace(one, upload=None)
+        if self._directory is not None:
+            self.mixes.take_up()
 
     async def close(self) -> None:
         """What runs ends as it is, and is made into files by the next server. Idempotent."""
         await self._recorder.close()
         if self._uploading is not None:
             await self._uploading.close()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        await self._book.close()
 
     @property
     def recorder_pid(self) -> int | None:
@@ -178,15 +170,15 @@ class Recordings:
         one = self._running(id)
         if one.state == "recording":
             self._feed(id, methodcaller("pause"))
-            await self._change(one, events.RecordingPaused, state="paused")
+            await self._book.change(one, events.RecordingPaused, state="paused")
         return self.recording(id)
 
     async def resume(self, id: str) -> StoredRecording:
         """Raises Refused: `recording_not_found` or `recording_ended`. Nothing happens if it is not paused."""
         one = self._running(id)
         if one.state == "paused":
-            self._check_store()
-            await self._change(one, events.RecordingResumed, state="recording")
+            self._book.check_store()
+            await self._book.change(one, events.RecordingResumed, state="recording")
             if self.recording(id).state == "recording" and id in self._sessions:  # still, or again
                 self._feed(id, methodcaller("resume"))
         return self.recording(id)
@@ -196,7 +188,7 @@ class Recordings:
         one = self.recording(id)
         if one.state in RUNNING and id in self._sessions:
             self._feed(id, methodcaller("stop", "stopped", time.monotonic()))
-            await self._change(one, events.RecordingStopped, state="finishing", reason="stopped")
+            await self._book.change(one, events.RecordingStopped, state="finishing", reason="stopped")
         return self.recording(id)
 
     async def upload(self, id: str) -> StoredRecording:
@@ -208,7 +200,7 @@ class Recordings:
         if one.state != "ready":
             raise Refused("recording_running", f"its files are not made: it is {one.state}")
         if one.upload is not None and one.upload.state == "failed":
-            await self._change(one, None, upload=self._upload(id))
+            await self._book.change(one, None, upload=self._uploading.send(id))
         return self.recording(id)
 
     async def delete(self, id: str, cause: str = "deleted") -> None:
@@ -216,7 +208,7 @@ class Recordings:
         one = self.recording(id)
         if one.state in RUNNING or one.state == "finishing":
             raise Refused("recording_running", "stop it first, and wait until its files are made")
-        self._check_store()
+        self._book.check_store()
         del self._recordings[id]
         try:
             # Files first: a recording without them can be deleted again, files without it would stay for ever.
@@ -226,6 +218,7 @@ class Recordings:
         except BaseException:
             self._recordings[id] = one
             raise
+        self.mixes.forget(one)
 
     def recording(self, id: str) -> StoredRecording:
         """Raises Refused: `recording_not_found`."""
@@ -261,9 +254,9 @@ class Recordings:
         if reason == "server_shutdown":
             return  # goes on in the next server
         if not session.begun and reason in NEVER_BEGUN:
-            self._change_soon(one, events.RecordingFailed, state="failed", reason=reason)
+            self._book.change_soon(one, events.RecordingFailed, state="failed", reason=reason)
         elif one.state in RUNNING:
-            self._change_soon(one, events.RecordingStopped, state="finishing", reason=reason)
+            self._book.change_soon(one, events.RecordingStopped, state="finishing", reason=reason)
             self._make(one)
         else:  # stopped, and told so
             self._recordings[id] = one
@@ -283,7 +276,9 @@ class Recordings:
         one = self._recordings.get(word.recording)
         if one is None:
             return
-        if isinstance(word, Made):
+        if isinstance(word, Mixing | Mixed | MixFailed):
+            self.mixes.on_word(one, word)
+        elif isinstance(word, Made):
             files = tuple(
                 RecordedFile(
                     path=file.path,
@@ -294,10 +289,16 @@ class Recordings:
                 )
                 for file in word.files
             )
-            made: dict[str, Any] = {"state": "ready", "duration_s": word.duration_s, "files": files}
-            self._change_soon(one, events.RecordingReady, **made, upload=self._upload(one.id))
+            self._book.change_soon(
+                one,
+                events.RecordingReady,
+                state="ready",
+                duration_s=word.duration_s,
+                files=files,
+                upload=None if self._uploading is None else self._uploading.send(one.id),
+            )
         elif isinstance(word, control.Failed):
-            self._change_soon(one, events.RecordingFailed, state="failed", reason=word.reason)
+            self._book.change_soon(one, events.RecordingFailed, state="failed", reason=word.reason)
 
     def _on_recorder_lost(self) -> None:
         for id in list(self._sessions):
@@ -305,43 +306,7 @@ class Recordings:
         for one in list(self._recordings.values()):
             if one.state == "finishing" and one.id not in self._sessions:
                 self._make(one)
-
-    # --- their uploads ---
-
-    def _take_up(self, one: StoredRecording) -> None:
-        """Also what was ready before there was storage."""
-        if self._uploading is None:
-            if one.upload is not None and one.upload.state == "uploading":  # nobody goes on with it
-                self._recordings[one.id] = replace(one, upload=None)
-        elif one.upload is None:
-            self._change_soon(one, None, upload=self._upload(one.id))
-        elif one.upload.state == "uploading":
-            self._upload(one.id)
-
-    def _upload(self, id: str) -> UploadStanding | None:
-        """It is under way from now on."""
-        if self._uploading is None:
-            return None
-        self._uploading.send(id)
-        return UploadStanding(state="uploading", url=self._uploading.url(id))
-
-    def _on_upload(self, word: AnyWord) -> None:
-        assert not isinstance(word, control.Pong) and self._uploading is not None
-        one = self._recordings.get(word.recording)
-        if one is None or one.upload is None or one.upload.state != "uploading":
-            return
-        if isinstance(word, control.UploadDelayed):  # as it is at the moment; nothing to keep
-            self._recordings[one.id] = replace(one, upload=replace(one.upload, reason=word.reason))
-        elif isinstance(word, control.UploadFailed):
-            failed = replace(one.upload, state="failed", reason=word.reason)
-            self._change_soon(one, events.RecordingUploadFailed, upload=failed)
-        elif isinstance(word, control.Uploaded):
-            freed_bytes = 0
-            if self._uploading.deletes:
-                freed_bytes = sum(file.size_bytes for file in one.files)
-                freed_bytes += one.bytes if self._uploading.with_journal else 0
-            there = replace(one.upload, state="uploaded", reason="", freed_bytes=freed_bytes)
-            self._change_soon(one, events.RecordingUploaded, upload=there)
+        self.mixes.take_up()
 
     # --- the rest ---
 
@@ -350,10 +315,6 @@ class Recordings:
         if one.state not in RUNNING or id not in self._sessions:
             raise Refused("recording_ended", "it does not run any more")
         return one
-
-    def _check_store(self) -> None:
-        if self._store.stalled:
-            raise Refused("unavailable", "nothing can be kept at the moment")
 
     def _check_limits(self, room: str, options: RecordingOptions) -> None:
         running = [self._recordings[id].room for id in self._sessions]
@@ -375,44 +336,3 @@ class Recordings:
         _, session = self._sessions[one.id]
         last = session.figures.last
         return replace(one, bytes=session.figures.bytes, failure=last.failure if last is not None else "")
-
-    async def _change(self, one: StoredRecording, event: type[events.RecordingEvent] | None, **changes: Any) -> None:
-        """Kept, and told, before it returns. Raises Refused while nothing can be: it holds all the same, and is told
-        later."""
-        kept = self._change_soon(one, event, **changes)
-        self._check_store()
-        await kept
-
-    def _change_soon(
-        self, one: StoredRecording, event: type[events.RecordingEvent] | None, **changes: Any
-    ) -> asyncio.Future[None]:
-        changed = self._recordings[one.id] = self._changed(one, changes)
-        kept = asyncio.get_running_loop().create_future()
-        self._changes.put_nowait(_Change(event, changed, kept))
-        return kept
-
-    async def _keep(self) -> None:
-        while True:
-            change = await self._changes.get()
-            while change.stored.id in self._recordings:  # else it has been deleted meanwhile
-                try:
-                    await self._switchboard.perform(partial(_record, change.event, change.stored))
-                    break
-                except Refused:  # the store cannot write
-                    await asyncio.sleep(RETRY_S)
-            if not change.kept.done():  # who waited for it may have gone
-                change.kept.set_result(None)
-
-    def _changed(self, one: StoredRecording, changes: dict[str, Any]) -> StoredRecording:
-        if changes.get("state") in ("finishing", "failed") and one.ended_at is None:
-            changes["ended_at"] = time.time()
-        return replace(one, **changes)
-
-
-def _record(
-    event: type[events.RecordingEvent] | None, stored: StoredRecording, rooms: RoomDirectory, now: float
-) -> None:
-    if event is None:
-        rooms.keep_recording(stored)
-    else:
-        rooms.change_recording(event, stored)

@@ -49,9 +49,10 @@ def outlived(recordings: Iterable[StoredRecording], keep: Retention, now: float)
 
 
 def size_bytes(one: StoredRecording) -> int:
-    """On the disk: journal and files, but for what was deleted after its upload."""
+    """On the disk: journal, files and mixes, but for what was deleted after its upload."""
     freed_bytes = 0 if one.upload is None else one.upload.freed_bytes
-    return one.bytes + sum(file.size_bytes for file in one.files) - freed_bytes
+    made_bytes = sum(file.size_bytes for file in one.files) + sum(mix.size_bytes for mix in one.mixes)
+    return one.bytes + made_bytes - freed_bytes
 
 
 def _may_go(one: StoredRecording, keep: Retention) -> bool:

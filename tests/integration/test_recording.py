@@ -63,6 +63,18 @@ def seconds_of(path: Path, kind: str) -> tuple[int, float]:
     return frames, end_s
 
 
+async def mixed(where: tuple[str, ...], one: StoredRecording, directory: Path) -> None:
+    """Small, and so within a second."""
+    layout, film = directory / "layout.json", directory / "film.mp4"
+    layout.write_text('{"width": 320, "height": 180, "frames_per_s": 5, "regions": [{"shows": "all"}]}')
+    command = ["recordings", "mix", one.id, "--layout", str(layout), "--no-names", "--out", str(film), *where]
+    assert await asyncio.to_thread(sfu, command) == 0
+    pictures, last_picture_s = seconds_of(film, "video")
+    _, last_sound_s = seconds_of(film, "audio")
+    assert one.duration_s is not None and abs(pictures - 5 * one.duration_s) <= 1
+    assert abs(last_picture_s - one.duration_s) < 0.25 and abs(last_sound_s - one.duration_s) < 0.1
+
+
 async def test_a_call_is_recorded_though_the_recorder_is_killed(tmp_path: Path) -> None:
     async with meeting(recordings=tmp_path) as call:
         ada, bob = await call.join("Ada"), await call.join("Bob")
@@ -102,5 +114,6 @@ async def test_a_call_is_recorded_though_the_recorder_is_killed(tmp_path: Path) 
         assert await asyncio.to_thread(sfu, ["recordings", "download", one.id, str(fetched), *where]) == 0
         for path in ("manifest.json", *(file.path for file in one.files)):
             assert (fetched / path).read_bytes() == (directory / path).read_bytes(), path
+        await mixed(where, one, tmp_path)
         await recordings.delete(one.id)
         assert not directory.exists() and not recordings.of_room(None)

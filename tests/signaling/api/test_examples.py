@@ -39,6 +39,7 @@ FIRST = {
     "pause_recording": "start_recording",
     "resume_recording": "start_recording",
     "stop_recording": "start_recording",
+    "list_mixes": "start_recording",
 }
 
 
@@ -49,7 +50,10 @@ async def operations() -> tuple[Operation, ...]:
 
 OPERATIONS = {operation.name: operation for operation in asyncio.run(operations())}
 # A recording with files takes seconds: test_recordings.py.
-ELSEWHERE = {"delete_recording", "upload_recording", "get_recording_manifest", "get_recording_file"}
+ELSEWHERE = {
+    *("delete_recording", "upload_recording", "get_recording_manifest", "get_recording_file"),
+    *("create_mix", "get_mix", "get_mix_file", "delete_mix"),
+}
 STREAMS = {"stream_events", "stream_room_events"}
 
 

@@ -11,17 +11,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import av
 import pytest
 
 from recorder.manifest import decode
+from recorder.mix.layouts import Layout, Region, Shows
 from signaling.api.models import RoomChange, RoomWish
-from signaling.api.recording_models import Recording
+from signaling.api.recording_models import Mix, Recording
 from signaling.client.api import ApiError, ServerApi, Unreachable
 from signaling.events import RecordingState
 from signaling.limits import RecordingLimits
-from signaling.recordings.options import RecordingOptions
+from signaling.recordings.options import MixOptions, RecordingOptions
 from signaling.server import Server
 from tests.signaling.api.calling import backend, declined, present
+from tests.signaling.api.test_examples import try_example
 from tests.signaling.api.test_moderation import asking
 from tests.signaling.servers import serving, token
 
@@ -46,7 +49,8 @@ async def recorded(path: Path, **options: object) -> AsyncIterator[tuple[Server,
 
 async def test_a_recording_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     """One test for all that needs the recorder's process: it takes a second to start."""
-    async with recorded(tmp_path / "all") as (server, api):
+    most = RecordingLimits(mixes_per_recording=2)
+    async with recorded(tmp_path / "all", recording_limits=most) as (server, api):
         begun = await api.start_recording("demo", RecordingOptions(mode="audio"))
         assert (begun.room, begun.state, begun.ended_at, begun.manifest) == ("demo", "recording", None, None)
         with declined("recording_running"):
@@ -72,9 +76,11 @@ async def test_a_recording_from_its_beginning_to_its_end(tmp_path: Path) -> None
             await api.upload_recording(begun.id)
 
         await _fetches(server, api, begun.id, tmp_path)
+        await _mixes(server, api, begun.id, tmp_path)
         types = [event.__struct_config__.tag for event in (await api.list_room_events("demo")).items]
         assert [one for one in types if str(one).startswith("recording.")] == [
-            f"recording.{name}" for name in ("started", "paused", "resumed", "stopped", "ready")
+            f"recording.{name}"
+            for name in ("started", "paused", "resumed", "stopped", "ready", "mix_ready", "mix_failed")
         ]
         # Ten that race to delete it: one did.
         deleted = await asyncio.gather(
@@ -111,6 +117,49 @@ async def _fetches(server: Server, api: ServerApi, id: str, directory: Path) -> 
         for name in ("ada.flac", "..%2Fmanifest.json", "%2Fetc%2Fpasswd", "..%2F..%2Fall", "%00", "journal", "."):
             came = await ask.ask("GET", f"/recordings/{id}/files/{name}")
             assert came.status == 404 and came.code in ("unknown_file", "http"), (name, came)
+
+
+async def _mixes(server: Server, api: ServerApi, id: str, directory: Path) -> None:
+    """Nobody has said a word in it: of sound there is silence."""
+    shown = await try_example(server, "create_mix", {"recording": id})
+    await try_example(server, "delete_mix", {"recording": id, "mix": shown["id"]})
+    with declined("unknown_mix"):
+        await api.get_mix(id, shown["id"])
+    asked = await api.create_mix(id, MixOptions(container="wav"))
+    assert asked.state == "waiting" and asked.href is None
+    mix = await comes_to_be_made(api, asked)
+    assert (await api.list_mixes(id)).items == [mix] and mix.share == 1.0
+    assert await api.get_mix_file(id, mix.id, directory / "mix.wav") == mix.size_bytes
+    with av.open(str(directory / "mix.wav")) as opened:
+        assert opened.duration is not None
+        assert abs(opened.duration / 1e6 - (await api.get_recording(id)).duration_s) < 0.05  # type: ignore[operator]
+    # The manifest is another's work meanwhile.
+    manifest = server.recordings.path(id) / "manifest.json"
+    right = manifest.read_bytes()
+    manifest.write_bytes(b"{")
+    failed = await comes_to_be_made(api, await api.create_mix(id))
+    assert failed.state == "failed" and "manifest" in failed.reason
+    manifest.write_bytes(right)
+    with declined("mix_running"):
+        await api.get_mix_file(id, failed.id, directory / "mix.mp4")
+    for layout, why in (
+        (Layout(()), "no regions"),
+        (Layout((Region(Shows.ALL),), width=3840, height=2160), "pixels"),
+        (Layout((Region(Shows.ALL, left=0.5),)), "outside"),
+    ):
+        with pytest.raises(ApiError, match=why):
+            await api.create_mix(id, MixOptions(layout=layout))
+    async with backend(server) as ask:  # which asks once
+        assert (await ask.ask("POST", f"/recordings/{id}/mixes", {})).code == "limit"
+
+
+async def comes_to_be_made(api: ServerApi, mix: Mix) -> Mix:
+    """Or to fail."""
+    async with asyncio.timeout(PATIENCE_S):
+        while mix.state in ("waiting", "mixing"):
+            await asyncio.sleep(0.05)
+            mix = await api.get_mix(mix.recording, mix.id)
+    return mix
 
 
 async def test_what_is_refused(tmp_path: Path) -> None:
