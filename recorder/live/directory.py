@@ -119,7 +119,8 @@ def _close_segment(path: Path, window: Window) -> None:
 
 def _publish(path: Path, window: Window) -> None:
     _write(path, WINDOW, playlist.encode(window))
-    _write(path, PLAYLIST, playlist.render(window, blocking=False).encode())
+    if window.has_whole_segment:
+        _write(path, PLAYLIST, playlist.render(window, blocking=False).encode())
 
 
 def _write(path: Path, name: str, content: bytes) -> None:

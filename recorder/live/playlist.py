@@ -56,6 +56,11 @@ class Window(Struct):
         return self.segments[-1].number + 1 if self.segments else 0
 
     @property
+    def has_whole_segment(self) -> bool:
+        """Players that know no parts take a playlist without one for broken."""
+        return bool(self.segments) and bool(self.segments[0].uri)
+
+    @property
     def next_part_uri(self) -> str:
         last = self.segments[-1] if self.segments else None
         if last is None or last.uri:

@@ -85,7 +85,7 @@ class LiveViews:
 async def _playlist(request: web.Request, watched: WatchedWindow) -> web.Response:
     """Raises Refused."""
     number, part = _wanted(request)
-    window = await watched.until(lambda found: True, FIRST_WITHIN_S)
+    window = await watched.until(lambda found: found.ended or found.has_whole_segment, FIRST_WITHIN_S)
     if window is not None and number is not None and not window.ended:
         if window.is_too_far_ahead(number):
             raise Refused("malformed", f"_HLS_msn: {number} is too far ahead")

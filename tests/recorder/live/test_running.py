@@ -106,7 +106,7 @@ def test_is_watched_while_it_is_written_and_after_a_kill(tmp_path: Path) -> None
     recording = Recording(directory, Stage([Publisher("ada", until_s=11.0)], until_s=11.0).entries())
     player = Player(directory / HLS / PLAYLIST)
     with composing(directory, layout):
-        wait_until(lambda: (directory / HLS / "0.m4s").exists())
+        wait_until(lambda: (directory / HLS / PLAYLIST).exists())
         player.start()
         wait_until(lambda: len(player.times) > 5 or not player.is_alive())
         assert recording.runs and player.is_alive()  # it was seen before it was over

@@ -64,7 +64,10 @@ class Live:
             self.give()
             while (piece := self.stream.piece(self.seconds)) is not None:
                 self.files.add(piece)
-                self.playlists.append(read((self.directory / PLAYLIST).read_text()))
+                if (self.directory / PLAYLIST).exists():
+                    self.playlists.append(read((self.directory / PLAYLIST).read_text()))
+                else:
+                    assert len(self.files.window.segments[0].parts) < self.stream.parts_per_segment
                 read(render(self.files.window, blocking=True))
 
     def to_the_end(self) -> Path:

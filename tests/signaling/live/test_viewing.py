@@ -78,6 +78,8 @@ async def test_is_served_while_it_is_composed_and_after_a_kill(tmp_path: Path) -
         one = await api.start_recording("demo", RecordingOptions(mode="copy", live=LiveWish(layout="speaker")))
         assert one.live is not None
         viewer = Viewer(http, server.url + one.live)
+        # At once, and by one that knows no parts: it is told of a whole segment, or to come again.
+        assert await asyncio.to_thread(pictures, viewer.url, 30) == 30
         first = await viewer.playlist()
         number = first.segments[-1].number + 1
         later = await viewer.playlist(f"?_HLS_msn={number}&_HLS_part=1")  # does not exist yet
@@ -86,7 +88,6 @@ async def test_is_served_while_it_is_composed_and_after_a_kill(tmp_path: Path) -
         assert "CAN-BLOCK-RELOAD=YES" in "".join(later.lines)
         hinted = await viewer.file(later.hint)  # does not exist yet, either
         assert hinted[4:8] == b"moof" and (await viewer.file(later.segments[0].map_uri))[4:8] == b"ftyp"
-        assert await asyncio.to_thread(pictures, viewer.url, 30) == 30
 
         for name in ("9999.0.m4s", "init-9.mp4", "window.json", "..%2F..%2Fmanifest.json", ".composing"):
             assert await viewer.status(name) == 404, name
