@@ -90,6 +90,7 @@ class Entering(RoomTable):
         room = self._rooms.get(name)
         if room is not None:
             self._turn_out(room, identity, "banned", reason or "banned by a moderator", now)
+            self._look_after_onlookers(room, now)
         return ban
 
     def unban(self, name: str, identity: str) -> None:
@@ -113,6 +114,8 @@ class Entering(RoomTable):
         while len(self._revocations) > self._limits.max_revocations:
             oldest = self._revocations.pop(next(iter(self._revocations)))
             self._records.append(Drop(StoredRevocation, oldest.key))
+        if name in self._rooms:
+            self._look_after_onlookers(self._rooms[name], now)
 
     def revoke_token(self, token_id: str, now: float) -> None:
         """The token with this `jti`; whoever is somewhere by it has to go."""
@@ -127,6 +130,7 @@ class Entering(RoomTable):
             grants = [*(member.grant for member in room.members.values()), *room.waiting.values()]
             for identity in [grant.identity for grant in grants if grant.token_id == token_id]:
                 self._turn_out(room, identity, "token_revoked", "the token was revoked", now)
+            self._look_after_onlookers(room, now)
 
     # --- may they? ---
 
@@ -142,6 +146,15 @@ class Entering(RoomTable):
             revocation = self._revocations.get((grant.room, identity))
             if revocation is not None and grant.issued_at <= revocation.revoked_at:
                 raise Refused("removed", "removed from this room; to come back takes another token")
+
+    def _look_after_onlookers(self, room: Room, now: float) -> None:
+        """Nobody can remove who is in no roster: with what they came by, they go."""
+        for session, grant in room.onlookers.items():
+            try:
+                if grant is not None:
+                    self.check_welcome(grant, now)
+            except Refused as refused:
+                self._tell(session, Evicted(refused.code, refused.reason, "removed"))
 
     def _check_lock(self, room: Room, grant: Grant) -> None:
         if not room.settings.locked or grant.grants.administer:

@@ -86,7 +86,8 @@ class Room:
     version: int = 1
     room_seq: int = 0  # of its last event
     members: dict[int, Member] = field(default_factory=dict)  # by session, in order of arrival
-    onlookers: dict[int, None] = field(default_factory=dict)  # sessions that are told everything and are not here
+    # Sessions that are told everything and are not here, with the token by which they may; None: ours.
+    onlookers: dict[int, Grant | None] = field(default_factory=dict)
     recordings: set[str] = field(default_factory=set)  # that run
     was_auto_recorded: bool = False  # since somebody came: who stops that recording means it
     waiting: dict[int, Grant] = field(default_factory=dict)  # by session: the lobby, the longest first

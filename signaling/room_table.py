@@ -15,6 +15,7 @@ from typing import Any, Literal
 from msgspec.structs import asdict
 
 from signaling import events
+from signaling.auth import Grant
 from signaling.errors import Refused
 from signaling.limits import RoomLimits
 from signaling.message_values import Grants, LeaveReason, Participant, TrackDescription
@@ -175,11 +176,11 @@ class RoomTable:
         room, member = self._present(name, identity)
         return _participant_view(room, member)
 
-    def observe(self, session: int, name: str) -> Observed:
-        """From now on it is told what members are, until `overlook` or the end of the room (Evicted). Raises Refused:
-        `room_not_found`."""
+    def observe(self, session: int, name: str, grant: Grant | None = None) -> Observed:
+        """From now on it is told what members are, until `overlook`, the end of the room or that of `grant`'s being
+        welcome (Evicted). Raises Refused: `room_not_found`."""
         room = self._named(name)
-        room.onlookers[session] = None
+        room.onlookers[session] = grant
         shown = [member for member in room.members.values() if member.is_told_of]
         media = {track: media for member in shown for track, media in member.media.items()}
         return Observed(tuple(member.describe() for member in shown), media, room.state())

@@ -23,10 +23,12 @@ MAX_ADDRESSES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`id` names whom rates and Idempotency-Keys belong to. `room`: the only one that is open to him; None: all."""
+    """`id` names whom rates and Idempotency-Keys belong to. `room`: the only one that is open to him; None: all.
+    `grant`: of his token; None: he has a key."""
 
     id: str
     room: str | None = None
+    grant: Grant | None = None
 
 
 NOBODY: Final = Caller("nobody")
@@ -85,4 +87,4 @@ class Doorkeeper:
             raise ProtocolError("token_revoked", error.reason) from error
         if not getattr(grant.grants, needed):
             raise Refused("not_granted", f"the token does not permit to {needed}")
-        return Caller(f"token:{room}:{grant.identity}", room)
+        return Caller(f"token:{room}:{grant.identity}", room, grant)

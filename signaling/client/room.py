@@ -233,7 +233,7 @@ class Room:
         local: bool = True,
     ) -> Tap:
         """Sound as samples, or pictures as RGB (README.md, Taps). `token`: one that may `record`; None: ours."""
-        return Tap(self._url, self.name, token or self._token, of, kind, source, local=local)
+        return Tap(self._url, self.name, lambda: token or self._token, of, kind, source, local=local)
 
     async def open_messages(self) -> None:
         """Returns when messages can be sent and received. Idempotent. Raises Refused, ConnectionError,

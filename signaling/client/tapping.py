@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
@@ -82,7 +82,15 @@ class Tap:
     server declines. Leave it by `aclose`, or use it as `async with`."""
 
     def __init__(
-        self, url: str, room: str, token: str, participant: str, kind: Kind, source: Source | None, *, local: bool
+        self,
+        url: str,
+        room: str,
+        token: Callable[[], str],
+        participant: str,
+        kind: Kind,
+        source: Source | None,
+        *,
+        local: bool,
     ) -> None:
         path = f"{url.rstrip('/')}/v1/rooms/{room}/participants/{participant}/tap"
         self._url = path
@@ -146,7 +154,7 @@ class Tap:
         while self._ended is None:
             try:
                 async with (
-                    aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"}) as http,
+                    aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token()}"}) as http,
                     http.ws_connect(self._url, params=self._query, heartbeat=HEARTBEAT_S) as socket,
                 ):
                     pause_s = FIRST_PAUSE_S

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import shutil
 import tempfile
 from collections import deque
@@ -33,7 +34,7 @@ from sfu.wire import tap
 from sfu.wire.addresses import shortened
 from signaling.api.access import Doorkeeper
 from signaling.api.problems import PROBLEMS
-from signaling.auth import check_identity, check_room
+from signaling.auth import Grant, check_identity, check_room
 from signaling.config import ServerConfig
 from signaling.errors import ProtocolError, Refused
 from signaling.message_values import KIND_OF_SOURCE, Source
@@ -81,7 +82,7 @@ class Taps:
 
     async def _tap(self, request: web.Request) -> web.StreamResponse:
         try:
-            wish, form, local = self._admit(request)
+            wish, form, local, grant = self._admit(request)
         except (ProtocolError, Refused) as error:
             return problem(PROBLEMS[error.code][0], error.code, error.reason)
         if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -92,20 +93,21 @@ class Taps:
         assert task is not None
         self._open.add(task)
         try:
-            await self._serve(socket, request.match_info["room"], wish, form, local, shortened(request.remote or ""))
+            room, peer = request.match_info["room"], shortened(request.remote or "")
+            await self._serve(socket, room, wish, form, local, grant, peer)
         finally:
             self._open.discard(task)
         return socket
 
-    def _admit(self, request: web.Request) -> tuple[Wish, Format, bool]:
-        """Raises ProtocolError and Refused."""
+    def _admit(self, request: web.Request) -> tuple[Wish, Format, bool, Grant | None]:
+        """With the grant of a token; None: it is a key. Raises ProtocolError and Refused."""
         room, identity, query = request.match_info["room"], request.match_info["identity"], request.query
         peer, now = request.remote or "", asyncio.get_running_loop().time()
         if self._config.dev and (reason := why_not_this_machine(peer, request.headers)) is not None:
             raise Refused("not_granted", f"development mode is for this machine only: {reason}")
         if not may_connect(self._config.origin, request.headers):
             raise Refused("not_granted", "pages of this origin may not connect")
-        self._doorkeeper.admit(request.headers.get("Authorization", ""), room, peer, now, "record")
+        caller = self._doorkeeper.admit(request.headers.get("Authorization", ""), room, peer, now, "record")
         wish, form = _wish(room, identity, query.get("kind", "audio"), query.get("source"), query.get("max_layer"))
         form = query.get("format", form)
         if form not in get_args(Format) or (wish.kind == "video" and form != "rtp"):
@@ -114,10 +116,17 @@ class Taps:
             raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
         if len(self._open) >= MAX_TAPS:
             raise Refused("limit", f"the server has its {MAX_TAPS} taps")
-        return wish, cast(Format, form), form == "rtp" and query.get("local") == "1"
+        return wish, cast(Format, form), form == "rtp" and query.get("local") == "1", caller.grant
 
     async def _serve(
-        self, socket: web.WebSocketResponse, room: str, wish: Wish, form: Format, local: bool, peer: str
+        self,
+        socket: web.WebSocketResponse,
+        room: str,
+        wish: Wish,
+        form: Format,
+        local: bool,
+        grant: Grant | None,
+        peer: str,
     ) -> None:
         address = str(self._sockets / f"{next(self._numbers)}.sock")
         elsewhere = local and await _is_bound(socket, address)
@@ -126,8 +135,11 @@ class Taps:
             reader = None if elsewhere else stack.enter_context(TapReader(address))
 
             def begin(rooms: RoomDirectory, now: float) -> int:
+                valid_for_s = math.inf if grant is None else grant.valid_for_s
+                ends_at = now + valid_for_s + self._config.session_limits.token_grace_s
+
                 def onlook(names: Names) -> TapSession:
-                    return TapSession(room, wish, address, rooms.observe(names.session, room), names)
+                    return TapSession(room, wish, address, rooms.observe(names.session, room, grant), names, ends_at)
 
                 return self._switchboard.seat(onlook, client.say, client.close, peer)[0]
 

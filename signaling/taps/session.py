@@ -1,6 +1,6 @@
 """One tap while it runs: an onlooker of its room that has one participant's tracks delivered to a socket. Sans-IO.
 
-    OPENING ─ sink open ─► OPEN ─ the room ends, the sink or the Worker is lost ─► CLOSED
+    OPENING ─ sink open ─► OPEN ─ the room or the token ends, the sink or the Worker is lost ─► CLOSED
 
 Used by the switchboard like any session; it is in nobody's roster and keeps no room open. It outlasts the participant:
 who comes back, or publishes anew, is tapped again. What cannot go on is closed, and begun anew by whoever wants it.
@@ -8,6 +8,7 @@ who comes back, or publishes anew, is tapped again. What cannot go on is closed,
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,12 +63,15 @@ class TapSession:
     grant: Grant | None = None  # for the switchboard: nobody's
     client = ""
 
-    def __init__(self, room: str, wish: Wish, address: str, observed: Observed, names: Names) -> None:
-        """`address` of a socket that is bound."""
+    def __init__(
+        self, room: str, wish: Wish, address: str, observed: Observed, names: Names, ends_at: float = math.inf
+    ) -> None:
+        """`address` of a socket that is bound. `ends_at`: when the token that it came by is no good any more."""
         self.room = room
         self.state = State.OPENING
         self._wish = wish
         self._address = address
+        self._ends_at = ends_at
         self._names = names
         self._sink = names.sink()
         self._outputs: deque[Output] = deque()
@@ -87,13 +91,14 @@ class TapSession:
         return self._outputs.popleft() if self._outputs else None
 
     def next_timeout(self) -> float | None:
-        return None
+        return None if math.isinf(self._ends_at) else self._ends_at
 
     def settle(self) -> None:
         """Nothing waits for the end of a turn."""
 
     def on_timeout(self, now: float) -> None:
-        """Nothing waits for a time."""
+        if now >= self._ends_at:
+            self._close("token_expired")
 
     def on_shutdown(self) -> None:
         self._close("server_shutdown")
@@ -126,8 +131,10 @@ class TapSession:
                 self._report(TapMuted(track=name, muted=muted))
             case MediaMoved(track=name, media=media) if name in self._tracks:
                 self._tracks[name].media = media
-            case Evicted():
+            case Evicted(code="room_ended" | "room_deleted"):
                 self._close("room_ended")
+            case Evicted(code=code, reason=reason):
+                self._close(code, reason)
         self._tap()
 
     # --- from whoever taps ---
@@ -229,6 +236,7 @@ class TapSession:
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
+        self._ends_at = math.inf
         self._call(control.CloseSink(call=self._names.call(), sink=self._sink))
         ws_code = ROOM_ENDED if code == "room_ended" else close_code(code, joined=True)
         self._outputs.append(Close(ws_code or LOST, code, reason))

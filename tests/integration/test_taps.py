@@ -158,6 +158,13 @@ async def test_python_is_told_when_it_may_not_and_when_the_room_has_ended() -> N
             with pytest.raises(Refused) as refused:
                 await anext(room.tap(ada.room.identity))
             assert refused.value.code == "not_granted"
+            async with room.tap(ada.room.identity, token=token("revoked")) as tap:
+                await anext(tap)
+                await call.server.switchboard.perform(lambda rooms, now: rooms.revoke("meeting", "revoked", now))
+                with pytest.raises(Refused) as refused:
+                    async for _ in tap:
+                        pass
+                assert refused.value.code == "token_invalid"
             async with room.tap(ada.room.identity, token=token("another")) as tap:
                 await anext(tap)
                 await call.server.switchboard.perform(lambda rooms, now: rooms.delete_room("meeting", now))

@@ -74,6 +74,31 @@ def test_who_is_here_by_a_token_that_is_revoked_has_to_go() -> None:
     assert directory.participant_count == 1
 
 
+def test_who_looks_on_by_a_token_that_is_no_good_any_more_has_to_go() -> None:
+    directory = RoomDirectory(RoomLimits())
+    directory.enter(1, grant("ada"), 110.0)
+    for session, identity in ((2, "tap"), (3, "other"), (4, "banned")):
+        directory.observe(session, "demo", grant(identity, token_id=f"T{session}"))
+    directory.observe(5, "demo")  # ours
+    told(directory)
+
+    def evicted() -> list[tuple[int, str]]:
+        deliveries = [(one.session, one.event) for one in told(directory)]
+        return [(session, event.code) for session, event in deliveries if isinstance(event, Evicted)]
+
+    directory.revoke("other room", "tap", 150.0)
+    directory.revoke("demo", "nobody", 150.0)
+    assert evicted() == []
+    directory.revoke_token("T2", 150.0)
+    assert evicted() == [(2, "token_revoked")]
+    directory.overlook(2, "demo")
+    directory.ban("demo", "banned", 150.0)
+    assert evicted() == [(4, "banned")]
+    directory.overlook(4, "demo")
+    directory.revoke("demo", EVERYBODY, 150.0)
+    assert evicted() == [(3, "removed")]
+
+
 def test_only_so_many_are_remembered_the_latest() -> None:
     directory = RoomDirectory(RoomLimits(max_revocations=2))
     for number in range(3):

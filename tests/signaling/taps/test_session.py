@@ -57,7 +57,7 @@ class Tapped:
         self.refuses = refuses
         self._numbers = count(1)
         names = Names(7, count(1), lambda: "TR")
-        self.session = TapSession("room", wish, "/tmp/1.sock", Observed(present, {}, state), names)
+        self.session = TapSession("room", wish, "/tmp/1.sock", Observed(present, {}, state), names, ends_at=60.0)
         self.session.start()
         self.drain()
 
@@ -163,6 +163,9 @@ def test_where_people_are_asked_nothing_is_tapped_of_who_has_not_consented() -> 
 
 ENDS: list[tuple[Callable[[TapSession], None], tuple[int, str]]] = [
     (lambda one: one.on_room_event(Evicted("room_deleted", "")), (4404, "room_ended")),
+    (lambda one: one.on_room_event(Evicted("token_revoked", "")), (4401, "token_revoked")),
+    (lambda one: one.on_room_event(Evicted("banned", "")), (4403, "banned")),
+    (lambda one: one.on_timeout(60.0), (4401, "token_expired")),
     (lambda one: one.on_notice(SinkLost(sink="7/sink/1"), 0.0), (4410, "transport_lost")),
     (lambda one: one.on_gone(), (4410, "left")),
     (lambda one: one.on_shutdown(), (1001, "server_shutdown")),
@@ -174,10 +177,13 @@ def test_ends_with_the_room_its_reader_or_its_client_and_takes_its_sink_along(
     end: Callable[[TapSession], None], code: tuple[int, str]
 ) -> None:
     tapped = Tapped(somebody("ada", "microphone"), wish=HEARS)
+    assert tapped.session.next_timeout() == 60.0
+    tapped.session.on_timeout(59.9)
     end(tapped.session)
     end(tapped.session)
     tapped.drain()
     assert tapped.closed == code
     assert [type(command) for command in tapped.commands].count(CloseSink) == 1
+    assert tapped.session.next_timeout() is None
     tapped.happens(TrackPublished(identity="ada", track=described("late", "microphone")))
     assert "late" not in tapped.tapped()
