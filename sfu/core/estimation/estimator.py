@@ -123,6 +123,8 @@ class Estimator:
         ):  # what has piled up here is sent at once, and makes a queue, as a key frame
             self._excuse(np.arange(len(self._burst_until)), now)
         self._looked_at = now
+        if not len(batch.reports) and not len(batch.clusters):
+            return
         rows = self._numbers.rows(batch.reports["transport"])
         dealt = deal(rows, batch.reports["groups"], batch.groups)
         self._trend.on_groups(dealt)
