@@ -21,6 +21,8 @@ FEEDBACK: Final[Mapping[Kind, tuple[str, ...]]] = {
     "audio": ("transport-cc",),
     "video": ("transport-cc", "ccm fir", "nack", "nack pli"),
 }
+# Others are not kept: a description may name thousands, of all payload types at once.
+_KNOWN_FEEDBACK: Final = frozenset(name for names in FEEDBACK.values() for name in names)
 
 # What we would like to get of Opus: packets from 10 ms on (fewer stalls at low delay), in-band FEC against loss, and in
 # silence next to nothing (DTX).
@@ -48,7 +50,8 @@ _BLOCKS = re.compile(r"\d{1,3}(?:/\d{1,3})+")  # of RED: the payload types of a 
 
 @dataclass(frozen=True, slots=True)
 class OfferedFormat:
-    """One payload type of an m-line, with all that is said of it. `feedback` includes what is said of `*`."""
+    """One payload type of an m-line, with all that is said of it. `feedback` is of what FEEDBACK has, and includes what
+    is said of `*`."""
 
     payload_type: int
     name: str  # lower case
@@ -78,17 +81,19 @@ def read_formats(media: Media) -> list[OfferedFormat]:
     listed = list(dict.fromkeys(number(word, media.line, 127) for word in media.formats))
     names = _names(media)
     parameters = _parameters(media)
+    blocks = _blocks(media)
     feedback: dict[str, set[str]] = {}
     for attribute in media.every("rtcp-fb"):
         subject, _, name = attribute.value.partition(" ")
-        feedback.setdefault(subject, set()).add(name.strip().lower())
+        if (known := name.strip().lower()) in _KNOWN_FEEDBACK:
+            feedback.setdefault(subject, set()).add(known)
     return [
         OfferedFormat(
             payload_type,
             *names[payload_type],
             parameters.get(payload_type, {}),
             frozenset(feedback.get(str(payload_type), set()) | feedback.get("*", set())),
-            _blocks(media, payload_type),
+            blocks.get(str(payload_type), frozenset()),
         )
         for payload_type in listed
         if payload_type in names
@@ -277,9 +282,11 @@ def _parameters(media: Media) -> dict[int, dict[str, str]]:
     return parameters
 
 
-def _blocks(media: Media, payload_type: int) -> frozenset[str]:
+def _blocks(media: Media) -> dict[str, frozenset[str]]:
+    """Of RED, by its own payload type: the first list that is one."""
+    found: dict[str, frozenset[str]] = {}
     for attribute in media.every("fmtp"):
         subject, _, text = attribute.value.partition(" ")
-        if subject == str(payload_type) and _BLOCKS.fullmatch(text.strip()):
-            return frozenset(text.strip().split("/"))
-    return frozenset()
+        if _BLOCKS.fullmatch(text.strip()):
+            found.setdefault(subject, frozenset(text.strip().split("/")))
+    return found

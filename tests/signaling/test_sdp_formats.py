@@ -7,7 +7,7 @@ import pytest
 from sfu.core.types import Codec, Kind, PayloadFormat
 from signaling import sdp_formats
 from signaling.errors import ProtocolError
-from signaling.sdp import Media, parse
+from signaling.sdp import Attribute, Media, parse
 from signaling.sdp_formats import accept_formats, read_formats, to_payload_formats, write_formats
 from tests.signaling.descriptions import captured, described, section
 
@@ -214,6 +214,26 @@ def test_asks_for_no_repeats_of_audio() -> None:
     media = line("audio", "111", "a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 nack", "a=rtcp-fb:111 transport-cc")
     (one,) = accept_formats("audio", read_formats(media))
     assert one.feedback == ("transport-cc",)
+
+
+def test_looks_through_an_m_line_a_few_times_however_many_formats_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a description of the greatest size, with each line read once per payload type, a second would pass."""
+    looks: list[str] = []
+
+    def every(media: Media, name: str) -> list[Attribute]:
+        looks.append(name)
+        return [attribute for attribute in media.attributes if attribute.name == name]
+
+    payload_types = range(128)
+    media = line(
+        "audio",
+        " ".join(map(str, payload_types)),
+        *(f"a=rtpmap:{number} opus/48000/2" for number in payload_types),
+        *(f"a=fmtp:{number} minptime=10" for number in payload_types),
+    )
+    monkeypatch.setattr(Media, "every", every)
+    assert len(read_formats(media)) == len(payload_types)
+    assert len(looks) < 10
 
 
 @pytest.mark.parametrize(
