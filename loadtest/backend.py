@@ -3,8 +3,8 @@
 `python -m loadtest.backend URL ID:SECRET ROOM --reads R --joins J --seconds S` reads a room R times a second, and has J
 people a second join other rooms and leave at once, by signaling alone. Prints what came of it as one line of JSON.
 
-Requests begin when they are due, answered or not the ones before: a slow server meets more, not fewer. Reads are plain
-HTTP on kept connections, as this process shares its core with the one that receives the call's packets.
+Requests begin when they are due, answered or not the ones before: a slow server meets more, not fewer. They are made by
+hand (reads on kept connections), as this process shares its core with the one that receives the call's packets.
 """
 
 from __future__ import annotations
@@ -21,13 +21,10 @@ from itertools import count
 from typing import Final
 from urllib.parse import urlsplit
 
-import aiohttp
-
+from loadtest.visits import Where, visit
 from signaling.auth import Grant, mint
-from signaling.client.channel import open_channel
 from signaling.errors import Refused
-from signaling.messages import Grants, Join, Leave
-from signaling.subprotocols import JSON
+from signaling.messages import Grants
 
 # How often what is due is begun: requests come in little groups, as they do from an event loop that serves many.
 TICK_S: Final = 0.005
@@ -64,11 +61,10 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 class Asker:
     def __init__(self, url: str, key: tuple[str, str], room: str) -> None:
-        self._url = url
         self._key_id, self._secret = key
         where = urlsplit(url)
-        self._tls = where.scheme == "https"
-        self._host, self._port = where.hostname or "", where.port or (443 if self._tls else 80)
+        tls = where.scheme == "https"
+        self._where = Where(where.hostname or "", where.port or (443 if tls else 80), tls)
         self._request = (
             f"GET /v1/rooms/{room} HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {':'.join(key)}\r\n\r\n"
         ).encode()
@@ -90,7 +86,8 @@ class Asker:
             connection = self._idle.pop()
             if not connection[1].is_closing():
                 return connection
-        return await asyncio.open_connection(self._host, self._port, ssl=self._tls or None)
+        where = self._where
+        return await asyncio.open_connection(where.host, where.port, ssl=where.tls or None)
 
     def close(self) -> None:
         for _, writer in self._idle:
@@ -101,12 +98,7 @@ class Asker:
         room = f"beside-{number % ROOMS}"
         grant = Grant(f"p{number}", "", room, Grants(create=True, publish=True, subscribe=True))
         token = mint(grant, key_id=self._key_id, secret=self._secret, now=time.time(), valid_for_s=TOKEN_VALID_FOR_S)
-        channel = await open_channel(self._url, room, JSON, lambda _: None, lambda _: None, lambda _: None)
-        try:
-            await channel.request(lambda id: Join(id=id, token=token))
-            await channel.request(lambda id: Leave(id=id))
-        finally:
-            await channel.close()
+        await visit(self._where, room, token)
 
 
 async def at_rate(ask: Callable[[], Awaitable[None]], per_s: float, seconds: float) -> Tally:
@@ -133,7 +125,7 @@ async def _timed(ask: Callable[[], Awaitable[None]], tally: Tally) -> None:
     begin_s = time.perf_counter()
     try:
         await ask()
-    except (Refused, aiohttp.ClientError, OSError, EOFError, TimeoutError) as error:
+    except (Refused, OSError, EOFError, TimeoutError) as error:
         tally.failed += 1
         tally.failures.add(f"{type(error).__name__}: {error}")
     else:
