@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -197,6 +198,9 @@ async def _run_server(settings: ServerConfig) -> int:
         return 1
     print(_welcome(server, settings))
     sys.stdout.flush()
+    # What is there by now stays, a hundred thousand objects: the collector need not look at them again and again.
+    gc.collect()
+    gc.freeze()
     await server.serve_until(stop, drain)
     await server.close()
     return 0

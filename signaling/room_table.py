@@ -37,6 +37,7 @@ class RoomView:
     version: int
     settings: RoomSettings
     participants: int
+    tracks: int
     waiting: tuple[Waiting, ...]
 
 
@@ -271,7 +272,8 @@ class RoomTable:
         self._to_record.append(found)
 
     def _view(self, room: Room) -> RoomView:
-        return RoomView(room.id, room.name, room.version, room.settings, len(room.members), room.who_waits())
+        tracks = sum(len(member.tracks) for member in room.members.values())
+        return RoomView(room.id, room.name, room.version, room.settings, len(room.members), tracks, room.who_waits())
 
     def _record(self, room: Room, event: type[events.AnyEvent], **content: Any) -> None:
         room.room_seq += 1

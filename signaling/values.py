@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -246,6 +247,7 @@ def default_store(environment: Mapping[str, str]) -> Path:
     return Path(home) / "sfu" / STORE_NAME
 
 
+@lru_cache(4096)  # asked of each request's address; who asks once asks again
 def is_loopback(host: str) -> bool:
     """Whether only this machine is meant by it."""
     try:

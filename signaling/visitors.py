@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from sfu.wire.addresses import plain
+from sfu.wire.addresses import REMEMBERED, plain
 from signaling.limits import ConnectionLimits
 from signaling.values import is_loopback
 
@@ -102,6 +103,7 @@ def _host_name(url: str) -> str:
         return ""
 
 
+@lru_cache(REMEMBERED)
 def household(peer: str) -> str:
     """Who can make up addresses for himself: in IPv6 everybody, within a /64."""
     try:

@@ -15,7 +15,6 @@ from signaling.recordings.options import RecordingOptions
 from signaling.recordings.recordings import Recordings
 from signaling.room_settings import RoomChanges
 from signaling.room_table import RoomView
-from signaling.rooms import RoomDirectory
 
 _ROOM = "/rooms/{room}"
 
@@ -182,12 +181,7 @@ class Rooms:
             name=view.name,
             version=view.version,
             participants=view.participants,
-            tracks=_track_count(self._observer.directory, view.name),
+            tracks=view.tracks,
             waiting=[Waiting(identity=one.identity, name=one.name) for one in view.waiting],
             **asdict(view.settings),
         )
-
-
-def _track_count(directory: RoomDirectory, name: str) -> int:
-    """A room that has just been deleted has none."""
-    return sum(len(one.participant.tracks) for one in directory.participants(name)) if name in directory.names() else 0
