@@ -32,15 +32,16 @@ _CONTAINERS = {Codec.VP8: "webm", Codec.VP9: "webm", Codec.AV1: "webm", Codec.H2
 _FOURCC = {Codec.VP8: b"VP80", Codec.VP9: b"VP90", Codec.AV1: b"AV01"}
 _MS = Fraction(1, 1000)
 _SAMPLE = Fraction(1, opus.CLOCK_RATE)
+_HELD_MS = 500  # so long a picture waits for the next; less than streams may come apart (max_interleave_delta)
 _LEAP = 960  # samples: how far the line of packets may be from the clock before a packet is put in or left out
-_LEAST_SILENCE = opus.SILENCE_SAMPLES[-1]
 
 
 class Placed(NamedTuple):
-    """A packet of sound at a number of samples of the session."""
+    """A packet of sound at a number of samples of the session, and as long."""
 
     position: int
     packet: bytes
+    samples: int
 
 
 class PacketLine:
@@ -56,7 +57,7 @@ class PacketLine:
         placed = []
         if ahead >= _LEAP or not unbroken:
             placed = self.fill(self.position + ahead)
-        placed.append(Placed(self.position, packet))
+        placed.append(Placed(self.position, packet, samples))
         self.position += samples
         return placed
 
@@ -65,7 +66,7 @@ class PacketLine:
         placed = []
         for samples in opus.SILENCE_SAMPLES:
             while until - self.position >= samples:
-                placed.append(Placed(self.position, opus.silence(samples)))
+                placed.append(Placed(self.position, opus.silence(samples), samples))
                 self.position += samples
         return placed
 
@@ -96,23 +97,57 @@ class CopiedFile:
         self.output.container.start_encoding()
         self._start_sample = round(start_s * opus.CLOCK_RATE)
         self._written_ms = -1
+        # The last of each, held until the next says how long it is, or the end does.
+        self._sound_held: Placed | None = None
+        self._picture_held: tuple[int, EncodedFrame] | None = None  # from which millisecond on
 
     def add_sound(self, placed: list[Placed]) -> None:
-        for position, packet in placed:
-            if position >= self._start_sample:
-                self._mux(self._sound, packet, position - self._start_sample, _SAMPLE, key_frame=True)
+        for one in placed:
+            if one.position >= self._start_sample:
+                self._mux_sound()
+                self._sound_held = one
+                at_ms = (one.position - self._start_sample) * 1000 // opus.CLOCK_RATE
+                if self._picture_held is not None and at_ms - self._picture_held[0] > _HELD_MS:
+                    self._mux_picture(None)
+
+    def close(self, end_s: float, *, is_last: bool) -> None:
+        """The last picture is shown until `end_s`. A packet of sound cannot be cut: where the session ends (`is_last`),
+        one that lies beyond by more than half of it is left out."""
+        last = self._sound_held
+        if is_last and last is not None and last.position + last.samples / 2 > end_s * opus.CLOCK_RATE:
+            self._sound_held = None
+        self._mux_sound()
+        self._mux_picture(round((end_s - self.start_s) * 1000))
+        self.output.close()
 
     def add_picture(self, timed: TimedFrame) -> None:
-        at_ms = max(round((timed.at_s - self.start_s) * 1000), self._written_ms + 1)
-        self._written_ms = at_ms
-        assert self._video is not None
-        self._mux(self._video, timed.frame.bitstream, at_ms, _MS, timed.frame.key_frame)
+        at_ms = round((timed.at_s - self.start_s) * 1000)
+        if self._picture_held is not None:
+            self._mux_picture(max(at_ms, self._picture_held[0] + 1))
+        self._picture_held = max(at_ms, self._written_ms + 1), timed.frame
 
-    def _mux(self, stream: Stream, bitstream: bytes, pts: int, time_base: Fraction, key_frame: bool) -> None:
+    def _mux_sound(self) -> None:
+        if self._sound_held is not None:
+            position, packet, samples = self._sound_held
+            self._mux(self._sound, packet, position - self._start_sample, samples, _SAMPLE, key_frame=True)
+            self._sound_held = None
+
+    def _mux_picture(self, until_ms: int | None) -> None:
+        """None: nobody knows how long it is shown."""
+        if self._picture_held is not None and self._video is not None:
+            at_ms, frame = self._picture_held
+            duration = 0 if until_ms is None else max(1, until_ms - at_ms)
+            self._mux(self._video, frame.bitstream, at_ms, duration, _MS, frame.key_frame)
+            self._written_ms, self._picture_held = at_ms, None
+
+    def _mux(
+        self, stream: Stream, bitstream: bytes, pts: int, duration: int, time_base: Fraction, key_frame: bool
+    ) -> None:
         packet = av.Packet(bitstream)
         packet.stream = stream
         packet.time_base = time_base
         packet.pts = packet.dts = pts
+        packet.duration = duration
         packet.is_keyframe = key_frame
         self.output.mux([packet])
 
@@ -151,7 +186,7 @@ class CopiedFiles:
         self._add_sound(self._line.fill(round(end_s * opus.CLOCK_RATE)))
         if not self.files:
             self._begin(0.0, None)
-        self.files[-1].output.close()
+        self.files[-1].close(end_s, is_last=True)
 
     def abandon(self) -> None:
         if self.files:
@@ -186,7 +221,7 @@ class CopiedFiles:
         name = f"{self._stem.name}.{ending}" if number == 1 else f"{self._stem.name}-part{number}.{ending}"
         begun = CopiedFile(self._stem.parent / name, start_s, first_picture, self._config)
         if self.files:
-            self.files[-1].output.close()
+            self.files[-1].close(start_s, is_last=False)
         self.files.append(begun)
         begun.add_sound(list(self._waiting))
         self._waiting.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from av.audio.stream import AudioStream
+from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -38,6 +39,7 @@ class PictureTrack:
         self._seen_s = 0.0  # when the last real picture was
         self._written_s = -1.0
         self._key_s = -1e9
+        self._held: Packet[VideoStream] | None = None
         self.late = 0
 
     def place(self, track: str, timed: TimedFrame) -> bool:
@@ -60,7 +62,9 @@ class PictureTrack:
         last_s = end_s - _LAST_FRAME_S
         if self._written_s < last_s:
             self._write(self._standing(last_s), last_s)
-        self._output.mux(self._stream.encode(None))
+        for packet in self._stream.encode(None):
+            self._hold(packet)
+        self._mux_held(round(end_s * _TICKS))
 
     def _fill(self, until_s: float) -> None:
         """Repeats what stands there. Sessions begin with a picture, too."""
@@ -89,33 +93,55 @@ class PictureTrack:
         if key:
             self._key_s = at_s
         self._written_s = at_s
-        self._output.mux(self._stream.encode(picture))
+        for packet in self._stream.encode(picture):
+            self._hold(packet)
+
+    def _hold(self, packet: Packet[VideoStream]) -> None:
+        """Until the next says how long it is shown: what an encoder guesses makes a file longer than the session."""
+        if packet.pts is not None:
+            self._mux_held(packet.pts)
+        self._held = packet
+
+    def _mux_held(self, until: int) -> None:
+        if self._held is not None and self._held.pts is not None:
+            self._held.duration = max(1, until - self._held.pts)
+            self._output.mux([self._held])
+            self._held = None
 
 
 class SoundTrack:
-    """Encodes one continuous line of sound."""
+    """Encodes one continuous line of sound. The last piece is held: a packet may be longer than the session."""
 
     def __init__(self, output: Output, stream: AudioStream):
         self._output = output
         self._stream = stream
         self._encoded = 0
+        self._held: list[Samples] = []
         self._laid = LaidSound()
 
     def place(self, track: str, timed: TimedFrame) -> bool:
         """Whether it could be decoded."""
         failed = self._laid.failed
-        self._encode(self._laid.place(track, timed))
+        self._take(self._laid.place(track, timed))
         return self._laid.failed == failed
 
     def advance(self, settled_s: float) -> None:
-        self._encode(self._laid.line.fill(int(settled_s * RATE)))
+        self._take(self._laid.line.fill(int(settled_s * RATE)))
 
     def finish(self, end_s: float) -> None:
-        self._encode(self._laid.line.fill(round(end_s * RATE)))
+        end = round(end_s * RATE)
+        self._held += self._laid.line.fill(end)
+        for samples in self._held:
+            self._encode(samples[: max(0, end - self._encoded)])
         self._output.mux(self._stream.encode(None))
 
-    def _encode(self, pieces: list[Samples]) -> None:
-        for samples in pieces:
+    def _take(self, pieces: list[Samples]) -> None:
+        self._held += pieces
+        while len(self._held) > 1:
+            self._encode(self._held.pop(0))
+
+    def _encode(self, samples: Samples) -> None:
+        if len(samples):
             self._output.mux(self._stream.encode(sound_frame(samples, self._encoded)))
             self._encoded += len(samples)
 
