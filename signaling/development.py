@@ -70,9 +70,8 @@ class DevelopmentTokens:
 
 def _granted(wish: _Wish) -> Grant:
     name = wish.name.strip()
-    return Grant(
-        identity=fresh_identity(name), name=name, room=wish.room, grants=replace(GRANTS, administer=wish.moderator)
-    )
+    grants = replace(GRANTS, administer=wish.moderator, record=wish.moderator)
+    return Grant(identity=fresh_identity(name), name=name, room=wish.room, grants=grants)
 
 
 def fresh_identity(name: str) -> str:

@@ -32,8 +32,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class RoomState(Struct, frozen=True, kw_only=True):
-    """What concerns the people in a room: of its settings, and whether it is recorded. `recording_consent`: of whom who
-    has consented. `version` grows with each change of the former."""
+    """What concerns the people in a room: of its settings, and whether it is recorded. `recording_paused`: nothing is
+    taken for now. `recording_consent`: of whom who has consented. `version` grows with each change of the former."""
 
     locked: bool = False
     lobby: bool = False
@@ -41,6 +41,7 @@ class RoomState(Struct, frozen=True, kw_only=True):
     max_participants: int
     metadata: str = ""
     recording: bool = False
+    recording_paused: bool = False
     recording_consent: bool = False
     version: int
 

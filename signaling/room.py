@@ -88,7 +88,7 @@ class Room:
     members: dict[int, Member] = field(default_factory=dict)  # by session, in order of arrival
     # Sessions that are told everything and are not here, with the token by which they may; None: ours.
     onlookers: dict[int, Grant | None] = field(default_factory=dict)
-    recordings: set[str] = field(default_factory=set)  # that run
+    recordings: dict[str, bool] = field(default_factory=dict)  # that run; whether they are paused
     was_auto_recorded: bool = False  # since somebody came: who stops that recording means it
     waiting: dict[int, Grant] = field(default_factory=dict)  # by session: the lobby, the longest first
     expected: dict[str, StoredParticipant] = field(default_factory=dict)  # by identity; were here before a restart
@@ -138,6 +138,7 @@ class Room:
             max_participants=settings.max_participants,
             metadata=settings.metadata,
             recording=bool(self.recordings),
+            recording_paused=bool(self.recordings) and all(self.recordings.values()),
             recording_consent=settings.recording_consent,
             version=self.version,
         )

@@ -187,12 +187,12 @@ class RoomDirectory(Moderation):
         room = self._record_recording(event, recording, details)
         if room is None:
             return
-        before = bool(room.recordings)
+        before = room.state()
         if recording.state in ("recording", "paused"):
-            room.recordings.add(recording.id)
+            room.recordings[recording.id] = recording.state == "paused"
         else:
-            room.recordings.discard(recording.id)
-        if before != bool(room.recordings):
+            room.recordings.pop(recording.id, None)
+        if before != room.state():
             self._announce(room, None, RoomChanged(room=room.state()))
 
     def keep_recording(self, recording: StoredRecording) -> None:

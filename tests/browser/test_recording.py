@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Page
 
 from signaling.api.models import RoomWish
@@ -15,7 +16,7 @@ from signaling.api.recording_models import Recording
 from signaling.client.api import ServerApi
 from signaling.config import DEVELOPMENT_KEY
 from tests.support.chromium import eventually, screenshot
-from tests.support.page import OpenLobby, enter, says, shows
+from tests.support.page import EVERYTHING, OpenLobby, enter, says, shows, token
 from tests.support.remembered import announces
 from tests.support.server import RunningServer, running_server
 
@@ -35,6 +36,19 @@ async def hidden(page: Page, selector: str) -> None:
     await page.wait_for_selector(selector, state="hidden")
 
 
+async def screenshots(page: Page, name: str) -> None:
+    """At both widths, light and dark."""
+    before = page.viewport_size
+    assert before is not None
+    for width, size in (("desk", before), ("phone", PHONE["viewport"])):
+        await page.set_viewport_size(size)
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            await screenshot(page, f"{name}-{width}-{scheme}")
+    await page.set_viewport_size(before)
+    await page.emulate_media(color_scheme="light")
+
+
 async def comes_to(api: ServerApi, recording: str, state: str) -> Recording:
     async with asyncio.timeout(FILES_WITHIN_S):
         while (one := await api.get_recording(recording)).state != state:  # noqa: ASYNC110 - by REST, as backends do
@@ -47,15 +61,21 @@ async def test_everybody_sees_that_it_is_recorded_and_decides_whether_to_be(
 ) -> None:
     async with ServerApi(server.url, ":".join(DEVELOPMENT_KEY)) as api:
         await api.create_room(RoomWish(name="rec", recording_consent=True))
-        ada = await enter(lobby, f"{server.url}/r/rec", "Ada")
+        records = token("rec", grants=replace(EVERYTHING, record=True))
+        ada = await enter(lobby, f"{server.url}/r/rec#token={records}")
         eve = await enter(lobby, f"{server.url}/r/rec", "Eve", **PHONE)
         await shows(ada, "eve", video="on")
         await hidden(ada, "#recording")
-        begun = await api.start_recording("rec")
+        await hidden(eve, "#record")
+        await says(ada, "#record-toggle", "Record")
+        await screenshot(ada, "record-desk")
+        await ada.click("#record-toggle")
         for page, name in ((ada, "desk"), (eve, "phone")):
             await says(page, "#recording", "Recording, without you")
             await says(page, "#consent-words", "This call is being recorded")
             await screenshot(page, f"recording-asks-{name}")
+        (begun,) = (await api.list_room_recordings("rec")).items
+        await says(ada, "#record", "Stop")
         await eve.click("#consent-refuse")
         await ada.click("#consent-give")
         await says(ada, "#recording", "Recording, with you")
@@ -72,8 +92,16 @@ async def test_everybody_sees_that_it_is_recorded_and_decides_whether_to_be(
             return (await api.get_recording(begun.id)).journal_bytes > 200_000
 
         await eventually(is_taken, "something of Ada is in the journal")
-        await api.stop_recording(begun.id)
+        await ada.click("#record-pause")
+        for page in (ada, eve):
+            await says(page, "#recording", "Recording paused")
+        await screenshots(ada, "record-paused")
+        assert (await api.get_recording(begun.id)).state == "paused"
+        await ada.click("#record-pause")
+        await says(eve, "#recording", "Recording, without you")
+        await ada.click("#record-toggle")
         await hidden(ada, "#recording")
+        await says(ada, "#record-toggle", "Record")
         await announces(ada, "The recording has ended")
         files = (await comes_to(api, begun.id, "ready")).files
-        assert {file.participant.partition("-")[0] for file in files} == {"ada"}
+        assert {file.participant for file in files} == {"zoe"}

@@ -9,6 +9,7 @@ import { Moderated } from './moderated.js';
 import { announce, element } from './page.js';
 import { People } from './people.js';
 import { captureWish, keepPreferences } from './preferences.js';
+import { RecordControl } from './record-control.js';
 import { RecordingMark } from './recording-mark.js';
 import { Settings } from './settings.js';
 import { StatisticsOverlay } from './statistics-overlay.js';
@@ -31,6 +32,7 @@ export class Call {
   #people;
   #moderated;
   #recording;
+  #record;
   #overlay;
   #settings;
   #devices;
@@ -57,6 +59,7 @@ export class Call {
     this.#people = new People(room, () => this.#chat.giveWay());
     this.#moderated = new Moderated(room);
     this.#recording = new RecordingMark(room);
+    this.#record = new RecordControl(room);
     this.#watchRoom();
     this.#watchSound();
     this.#render();
@@ -79,7 +82,8 @@ export class Call {
     const ending = await closed;
     this.#listening.abort();
     clearTimeout(this.#slow);
-    const parts = [this.#chat, this.#people, this.#moderated, this.#recording, this.#controls, this.#settings, this.#devices, this.#board];
+    const marks = [this.#moderated, this.#recording, this.#record];
+    const parts = [this.#chat, this.#people, ...marks, this.#controls, this.#settings, this.#devices, this.#board];
     for (const part of parts) part.close();
     this.#overlay.show(false);
     document.title = 'Call';
@@ -207,6 +211,7 @@ export class Call {
     this.#controls.render();
     this.#people.render();
     this.#recording.render();
+    this.#record.render();
     this.#showName();
     this.#overlay.show(this.#choice.preferences.statistics);
     element('call-count', HTMLElement).textContent = countWords(this.#room.participants.size, this.#room.viewers);

@@ -16,6 +16,7 @@ export class RecordingMark {
   #question = element('consent', HTMLElement);
   #asks = element('consent-words', HTMLElement);
   #isRecorded = false;
+  #isPaused = false;
   #isAsking = false;
 
   /** @param {Room} room */
@@ -29,9 +30,10 @@ export class RecordingMark {
 
   render() {
     const { you, moderation } = this.#room;
-    const { recording, recording_consent: needsConsent } = moderation.state;
+    const { recording, recording_paused: paused, recording_consent: needsConsent } = moderation.state;
     this.#mark.hidden = !recording;
-    const words = recordingWords(needsConsent, you.consent);
+    this.#mark.dataset.paused = String(paused);
+    const words = recordingWords(paused, needsConsent, you.consent);
     if (this.#words.textContent !== words) this.#words.textContent = words;
     const isOpen = recording && needsConsent && (this.#isAsking || you.consent === null);
     this.#change.hidden = !needsConsent || isOpen;
@@ -40,7 +42,9 @@ export class RecordingMark {
     const asks = isOpen ? CONSENT_WORDS : '';
     if (this.#asks.textContent !== asks) this.#asks.textContent = asks;
     if (recording !== this.#isRecorded && !isOpen) announce(recording ? 'This call is being recorded' : 'The recording has ended');
+    else if (recording && paused !== this.#isPaused) announce(paused ? 'The recording is paused' : 'The recording goes on');
     this.#isRecorded = recording;
+    this.#isPaused = paused;
   }
 
   close() {

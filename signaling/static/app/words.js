@@ -218,12 +218,39 @@ export function qualityWords({ level, cause, direction }, own) {
 
 /**
  * Of a call that is recorded.
+ * @param {boolean} paused
  * @param {boolean} needsConsent
  * @param {boolean | null} consent ours; null: we have not said
  */
-export function recordingWords(needsConsent, consent) {
+export function recordingWords(paused, needsConsent, consent) {
+  if (paused) return 'Recording paused';
   if (!needsConsent) return 'Recording';
   return consent ? 'Recording, with you' : 'Recording, without you';
+}
+
+/** What the button of who may record does, or waits for. @param {import('./record-control.js').RecordState} state */
+export function recordWords(state) {
+  return {
+    off: 'Record this call',
+    starting: 'The recording is starting',
+    stopping: 'The recording is ending',
+    recording: 'Stop the recording',
+    paused: 'Stop the recording',
+  }[state];
+}
+
+/** @type {Record<string, string>} */
+const RECORD_TROUBLE = {
+  recording_disabled: 'This server records nothing.',
+  end_to_end_encrypted: 'This call is end-to-end encrypted: it cannot be recorded here.',
+  limit: 'The server has as many recordings as it may. Stop another first.',
+  unavailable: 'The server cannot do this at the moment. Try again.',
+};
+
+/** @param {unknown} error an SfuError, or anything else */
+export function recordTroubleWords(error) {
+  const { code = '' } = /** @type {{code?: string}} */ (error ?? {});
+  return RECORD_TROUBLE[code] ?? sessionWords(error);
 }
 
 /** @param {number} inS how long the invitation is still good */

@@ -1,8 +1,7 @@
 /**
- * A joined room: who is in it, what they publish, what we publish, and every event about it.
- *
- * Only routes between the parts: signaling.js (messages), publisher.js and subscriber.js (connections), roster.js (who
- * is there). It opens devices when asked to and touches no page.
+ * A joined room: who is in it, what they publish, what we publish, and every event about it. Only routes between the
+ * parts: signaling.js (messages), publisher.js and subscriber.js (connections), roster.js (who is there). It opens
+ * devices when asked to and touches no page.
  */
 
 import { connectionState } from './connection-state.js';
@@ -11,6 +10,7 @@ import { Messages } from './messages.js';
 import { Moderation } from './moderation.js';
 import { LocalParticipant } from './participants.js';
 import { Publisher } from './publisher.js';
+import { Recordings } from './recordings.js';
 import { Recovery } from './recovery.js';
 import { Roster } from './roster.js';
 import { watchSilence } from './silence.js';
@@ -61,6 +61,7 @@ export class Room extends Emitter {
     this.#messages = new Messages(this.#publisher, signaling, messages);
     this.#subscriber = new Subscriber(signaling);
     this.#publisher.iceServers = this.#subscriber.iceServers = joined.ice_servers ?? [];
+    this.recordings = new Recordings(joined.room, () => signaling.token);
     this.moderation = new Moderation(signaling, joined.state, (name, detail) => this.emit(name, detail));
     this.#roster = new Roster(
       this.you,

@@ -40,7 +40,7 @@
 
 /**
  * @typedef {{locked: boolean, lobby: boolean, end_to_end_encrypted: boolean, max_participants: number, metadata: string,
- *   recording: boolean, recording_consent: boolean, version: number}} RoomState
+ *   recording: boolean, recording_paused: boolean, recording_consent: boolean, version: number}} RoomState
  */
 
 /** @typedef {{token: string, within_s: number}} ResumeTicket */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gridLayout, stageLayout, stripLayout } from '../../../signaling/static/app/layout.js';
 import { captureWish } from '../../../signaling/static/app/preferences.js';
-import { connectionWords, countWords, deviceWords, leftWords, recordingWords, sessionWords } from '../../../signaling/static/app/words.js';
+import { connectionWords, countWords, deviceWords, leftWords, recordingWords, recordTroubleWords, sessionWords } from '../../../signaling/static/app/words.js';
 
 const BOARDS = [
   // what it is, tiles, width, height, columns
@@ -97,9 +97,12 @@ test('the connection says how it is, and what to do once that takes too long', (
 });
 
 test('a recording says whether we are in it, where that is ours to say', () => {
-  assert.equal(recordingWords(false, null), 'Recording');
-  assert.equal(recordingWords(true, null), 'Recording, without you');
-  assert.equal(recordingWords(true, true), 'Recording, with you');
+  assert.equal(recordingWords(false, false, null), 'Recording');
+  assert.equal(recordingWords(false, true, null), 'Recording, without you');
+  assert.equal(recordingWords(false, true, true), 'Recording, with you');
+  assert.equal(recordingWords(true, true, true), 'Recording paused');
+  assert.match(recordTroubleWords({ code: 'recording_disabled' }), /records nothing/);
+  assert.match(recordTroubleWords({ code: 'unreachable' }), /does not answer/);
 });
 
 test('who is here and who left, in words', () => {
