@@ -44,6 +44,7 @@ GROUP = np.dtype(
         ("arrived_at_s", np.float64),  # its last packet
         ("sent_delta_s", np.float64),  # since the group before
         ("arrived_delta_s", np.float64),  # since the group before; negative when groups overtook each other
+        ("longest_gap_s", np.float64),  # in which none of its packets arrived, from the last of the group before on
         ("bytes", np.int64),  # acknowledged ones
     ]
 )

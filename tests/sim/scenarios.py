@@ -252,6 +252,7 @@ SCENARIOS = (
     down_and_up("a link falls from 3 to 0.8 Mbit/s and comes back"),
     down_and_up("the same over 300 ms of round trip", delay_s=0.15),
     FALL,
+    replace(FALL, sentence="a link falls just when a large picture is on its way", seed=2),
     FULL_QUEUE,
     RANDOM_LOSS,
     BURSTS,

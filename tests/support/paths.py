@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from sfu.core.transport_feedback import CLUSTER, GROUP, REPORT, FeedbackBatch
 
-GroupRow = tuple[float, float, float, float, int]
+PACKET_BYTES = 1000
+
+GroupRow = tuple[float, float, float, float, float, int]
 
 
 def groups(*rows: GroupRow) -> NDArray[Any]:
@@ -29,7 +31,7 @@ class Bottleneck:
     delay_s: float = 0.02
     ahead_s: float = 1000.0
     jitter_s: Sequence[float] = (0.0,)  # of one group after the other
-    loss: float = 0.0  # of packets of 1000 bytes, evenly
+    loss: float = 0.0  # of packets, evenly
     groups: list[GroupRow] = field(default_factory=list)
     lost: float = 0.0
     acked: float = 0.0
@@ -38,15 +40,19 @@ class Bottleneck:
     _count: int = 0
 
     def send(self, size: int, now: float) -> None:
-        self._free_at = max(now, self._free_at) + 8 * size / self.rate_bps
-        arrived_at = self._free_at + self.delay_s + self.ahead_s + self.jitter_s[self._count % len(self.jitter_s)]
+        begins_at = max(now, self._free_at)
+        self._free_at = begins_at + 8 * size / self.rate_bps
+        later_s = self.delay_s + self.ahead_s + self.jitter_s[self._count % len(self.jitter_s)]
+        arrived_at = self._free_at + later_s
+        packet_s = 8 * min(size, PACKET_BYTES) / self.rate_bps
         self._count += 1
-        packets = max(1.0, size / 1000)
+        packets = max(1.0, size / PACKET_BYTES)
         self.lost += self.loss * packets
         self.acked += (1 - self.loss) * packets
         if self._before is not None:
             sent_delta, arrived_delta = now - self._before[0], arrived_at - self._before[1]
-            self.groups.append((now, arrived_at, sent_delta, arrived_delta, round(size * (1 - self.loss))))
+            gap = max(packet_s, begins_at + packet_s + later_s - self._before[1])
+            self.groups.append((now, arrived_at, sent_delta, arrived_delta, gap, round(size * (1 - self.loss))))
         self._before = now, arrived_at
 
     def queue_s(self, now: float) -> float:

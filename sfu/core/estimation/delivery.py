@@ -14,10 +14,9 @@ from sfu.core.estimation.columns import Counts, Flags, Floats, Rows
 from sfu.core.estimation.groups import DealtGroups
 
 KEPT = 128  # groups: half a second and more of one each 5 ms, which is how far rates look back
-PAUSE_S = (
-    0.2  # between two arrivals. Lower: the packets of a path of 60 kbit/s would be pauses; higher: a stall of half a
-)
-# second would be taken for a slow path
+# Without any arrival. Lower: the packets of a path of 100 kbit/s would be pauses; higher: a stall of a tenth of a
+# second, and the small packet after it, would be taken for a slow path.
+PAUSE_S = 0.1
 SHORTEST_S = 1e-3  # remotes tell times in quarters of a millisecond; below, a rate would be noise
 
 
@@ -44,18 +43,20 @@ class Delivery:
         self._count: Counts = np.zeros(capacity, np.int64)
         self._sent_s: Floats = np.zeros((capacity, KEPT))
         self._arrived_s: Floats = np.zeros((capacity, KEPT))
+        self._gap_s: Floats = np.zeros((capacity, KEPT))  # the longest before or within each
         self._bytes: Floats = np.zeros((capacity, KEPT))
 
     def reset(self, row: int) -> None:
         self._count[row] = 0
         self._arrived_s[row] = -np.inf
         self._sent_s[row] = -np.inf
-        self._bytes[row] = 0
+        self._gap_s[row] = self._bytes[row] = 0
 
     def on_groups(self, dealt: DealtGroups) -> None:
         rows, places = dealt.rows, (self._count[dealt.rows] + dealt.turns) % KEPT
         self._sent_s[rows, places] = dealt.groups["sent_at_s"]
         self._arrived_s[rows, places] = dealt.groups["arrived_at_s"]
+        self._gap_s[rows, places] = dealt.groups["longest_gap_s"]
         self._bytes[rows, places] = dealt.groups["bytes"]
         np.add.at(self._count, rows, 1)
 
@@ -63,18 +64,18 @@ class Delivery:
         """Of what arrived in the last `window_s` of arrivals. Rates are 0 until two groups are that far apart.
 
         After a pause only what came since counts: a receiver that was busy, a radio link that was away, say nothing of
-        how much a path carries. Of a path that is so slow each group is one more pause, and then they do count.
+        how much a path carries. A large frame that takes as long, its packets one after the other, says just that. Of a
+        path that is so slow each group is one more pause, and then they do count.
         """
-        arrived_s, sent_s = self._arrived_s[rows], self._sent_s[rows]
+        arrived_s, sent_s, gap_s = self._arrived_s[rows], self._sent_s[rows], self._gap_s[rows]
         newest_s = arrived_s.max(axis=1, keepdims=True)
         within = arrived_s > newest_s - window_s
         # From the arrival of the last before: its own bytes are not of the window.
         began_s, began_sent_s = _latest(arrived_s, sent_s, ~within)
-        before_s, _ = _latest(arrived_s, sent_s, arrived_s < began_s[:, None])
         first_s = np.where(within, arrived_s, np.inf).min(axis=1)
         others = within & (arrived_s > first_s[:, None])
-        is_alone = ~others.any(axis=1) & (began_s > before_s + PAUSE_S)
-        paused = np.isfinite(began_s) & (first_s > began_s + PAUSE_S) & ~is_alone
+        is_alone = ~others.any(axis=1) & (_longest_s(gap_s, arrived_s == began_s[:, None]) > PAUSE_S)
+        paused = np.isfinite(began_s) & (_longest_s(gap_s, arrived_s == first_s[:, None]) > PAUSE_S) & ~is_alone
         first_sent_s = np.where(arrived_s == first_s[:, None], sent_s, -np.inf).max(axis=1)
         began_s, began_sent_s = np.where(paused, first_s, began_s), np.where(paused, first_sent_s, began_sent_s)
         counted = np.where(paused[:, None], others, within)
@@ -105,6 +106,11 @@ class Delivery:
 def _latest(arrived_s: Floats, sent_s: Floats, among: Flags) -> tuple[Floats, Floats]:
     """When the last of these arrived, and when the last of them was sent; -inf: there is none."""
     return np.where(among, arrived_s, -np.inf).max(axis=1), np.where(among, sent_s, -np.inf).max(axis=1)
+
+
+def _longest_s(gap_s: Floats, among: Flags) -> Floats:
+    longest_s: Floats = np.where(among, gap_s, 0.0).max(axis=1)
+    return longest_s
 
 
 def _span_s(known: Flags, began_s: Floats, ended_s: Floats) -> Floats:

@@ -21,6 +21,7 @@ cdef struct Group:
     double sent_at
     double first_arrived_at
     double arrived_at
+    double longest_gap
     double reported_at
     int64_t bytes
 
@@ -31,6 +32,7 @@ cdef struct GroupRow:
     double arrived_at
     double sent_delta
     double arrived_delta
+    double longest_gap
     int64_t bytes
 
 
@@ -51,15 +53,16 @@ cdef inline void groups_on_packet(
     cdef Group *group = &groups.current
     if not groups.has_current:
         groups.has_current = True
-        group[0] = Group(sent_at, sent_at, arrived_at, arrived_at, now, 0)
+        group[0] = Group(sent_at, sent_at, arrived_at, arrived_at, 0, now, 0)
     elif sent_at < group.first_sent_at:
         return
     elif not group_includes(group, sent_at, arrived_at):
         if sent_at < group.sent_at:
             return  # sent in the midst of what arrived in a burst, but not of it
         group_end(groups, limit, forgotten)
-        group[0] = Group(sent_at, sent_at, arrived_at, arrived_at, now, 0)
+        group[0] = Group(sent_at, sent_at, arrived_at, arrived_at, max(0.0, arrived_at - group.arrived_at), now, 0)
     group.sent_at = max(group.sent_at, sent_at)
+    group.longest_gap = max(group.longest_gap, arrived_at - group.arrived_at)
     group.arrived_at = max(group.arrived_at, arrived_at)
     group.reported_at = now
     group.bytes += size
@@ -86,7 +89,10 @@ cdef inline void group_end(Groups *groups, int limit, uint64_t *forgotten) noexc
     if not comparable or arrived_delta - reported_delta >= CLOCK_JUMP_S or arrived_delta <= -CLOCK_JUMP_S:
         return
     groups_add(
-        groups, limit, forgotten, GroupRow(group.sent_at, group.arrived_at, sent_delta, arrived_delta, group.bytes)
+        groups,
+        limit,
+        forgotten,
+        GroupRow(group.sent_at, group.arrived_at, sent_delta, arrived_delta, group.longest_gap, group.bytes),
     )
 
 

@@ -22,15 +22,17 @@ _BURST_GAP_S = 0.005  # packets that arrive no further apart may be one burst â€
 _LONGEST_BURST_S = 0.1  # â€¦ of no more than this
 _CLOCK_JUMP_S = 3.0  # arrivals this much further apart than the feedbacks about them, or this much back in time
 
-GroupRow = tuple[float, float, float, float, int]  # as transport_feedback.GROUP
+GroupRow = tuple[float, float, float, float, float, int]  # as transport_feedback.GROUP
 
 
 class _Group:
-    __slots__ = ("arrived_at", "bytes", "first_arrived_at", "first_sent_at", "reported_at", "sent_at")
+    __slots__ = ("arrived_at", "bytes", "first_arrived_at", "first_sent_at", "longest_gap", "reported_at", "sent_at")
 
-    def __init__(self, sent_at: float, arrived_at: float) -> None:
+    def __init__(self, sent_at: float, arrived_at: float, gap: float = 0.0) -> None:
+        """`gap`: since the last arrival of the group before."""
         self.first_sent_at = self.sent_at = sent_at
         self.first_arrived_at = self.arrived_at = arrived_at
+        self.longest_gap = gap
         self.reported_at = 0.0
         self.bytes = 0
 
@@ -66,8 +68,9 @@ class Groups:
             if sent_at < group.sent_at:
                 return  # sent in the midst of what arrived in a burst, but not of it
             self._end(group)
-            group = self._current = _Group(sent_at, arrived_at)
+            group = self._current = _Group(sent_at, arrived_at, max(0.0, arrived_at - group.arrived_at))
         group.sent_at = max(group.sent_at, sent_at)
+        group.longest_gap = max(group.longest_gap, arrived_at - group.arrived_at)
         group.arrived_at = max(group.arrived_at, arrived_at)
         group.reported_at = now
         group.bytes += size
@@ -90,4 +93,5 @@ class Groups:
         if len(self._complete) == self._limit:
             self._complete.popleft()
             self._counters.feedback_forgotten += 1
-        self._complete.append((group.sent_at, group.arrived_at, sent_delta, arrived_delta, group.bytes))
+        row = group.sent_at, group.arrived_at, sent_delta, arrived_delta, group.longest_gap, group.bytes
+        self._complete.append(row)

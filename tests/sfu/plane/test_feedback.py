@@ -328,6 +328,15 @@ def test_a_group_tells_when_its_last_packet_left_and_arrived_and_its_bytes(watch
     assert group["bytes"] == watched.sizes[1] + watched.sizes[3]
 
 
+def test_a_group_tells_how_long_nothing_of_it_arrived(watched: Watched) -> None:
+    watched.send()
+    watched.send(3, after_s=0.02)
+    watched.send(after_s=0.02)
+    watched.send(after_s=0.02)
+    watched.scene.report({0: 5.0, 1: 5.01, 2: 5.04, 3: 5.05, 4: 5.09, 5: 5.1}, after_s=0.02)
+    assert watched.scene.poll().groups["longest_gap_s"].tolist() == pytest.approx([0.03, 0.04])
+
+
 def test_what_is_reported_late_joins_no_group(watched: Watched) -> None:
     watched.send_at(0.0, 0.02, 0.04, 0.06, 0.08)
     watched.scene.report({0: 5.0, 1: 5.02, 2: None, 3: 5.06})

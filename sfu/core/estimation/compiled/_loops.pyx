@@ -125,6 +125,7 @@ cdef class PaceLoop:
     cdef object _kept
     cdef double *sent_s
     cdef double *arrived_s
+    cdef double *gap_s
     cdef double *bytes
     cdef int kept
     cdef double pause_s, shortest_s
@@ -133,7 +134,7 @@ cdef class PaceLoop:
         """As for `TrendLoop`, of `delivery.py`."""
         self._kept = columns
         self.sent_s, self.arrived_s = floats(columns["sent_s"]), floats(columns["arrived_s"])
-        self.bytes = floats(columns["bytes"])
+        self.gap_s, self.bytes = floats(columns["gap_s"]), floats(columns["bytes"])
         self.kept, self.pause_s = constants["kept"], constants["pause_s"]
         self.shortest_s = constants["shortest_s"]
 
@@ -156,9 +157,11 @@ cdef class PaceLoop:
     ) noexcept:
         cdef double *arrived = &self.arrived_s[row * self.kept]
         cdef double *sent = &self.sent_s[row * self.kept]
+        cdef double *gaps = &self.gap_s[row * self.kept]
         cdef double *sizes = &self.bytes[row * self.kept]
         cdef double newest = -INFINITY, newest_sent = -INFINITY, began = -INFINITY, began_sent = -INFINITY
-        cdef double before = -INFINITY, first = INFINITY, first_sent = -INFINITY, size = 0, since, arrived_for, sent_for
+        cdef double first = INFINITY, first_sent = -INFINITY, began_gap = 0, first_gap = 0
+        cdef double size = 0, since, arrived_for, sent_for
         cdef int index, others = 0, counted = 0
         cdef bint paused
         under_way_s[0] = INFINITY
@@ -172,13 +175,13 @@ cdef class PaceLoop:
             else:
                 began, began_sent = max(began, arrived[index]), max(began_sent, sent[index])
         for index in range(self.kept):
-            if arrived[index] < began:
-                before = max(before, arrived[index])
+            if arrived[index] == began:
+                began_gap = max(began_gap, gaps[index])
             if arrived[index] == first:
-                first_sent = max(first_sent, sent[index])
+                first_sent, first_gap = max(first_sent, sent[index]), max(first_gap, gaps[index])
             others += arrived[index] > since and arrived[index] > first
-        paused = isfinite(began) and first > began + self.pause_s
-        if paused and not (others == 0 and began > before + self.pause_s):
+        paused = isfinite(began) and first_gap > self.pause_s
+        if paused and not (others == 0 and began_gap > self.pause_s):
             began, began_sent, since = first, first_sent, first
         for index in range(self.kept):
             if arrived[index] > since:

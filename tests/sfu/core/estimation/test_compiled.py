@@ -37,6 +37,8 @@ def some_groups(random: np.random.Generator, clock_s: np.ndarray, path: str) -> 
         "stands still": -groups["sent_delta_s"],
     }[path]
     groups["arrived_delta_s"] = groups["sent_delta_s"] + later_s
+    trickles = random.random(len(groups)) < 0.3  # its packets came one after the other
+    groups["longest_gap_s"] = np.where(trickles, 0.1, 1.0) * groups["arrived_delta_s"].clip(min=0.0)
     groups["bytes"] = random.integers(100, 6000, len(groups))
     at = 0
     for row, count in zip(rows, counts, strict=True):

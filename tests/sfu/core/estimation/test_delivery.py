@@ -78,6 +78,16 @@ def test_one_group_after_a_pause_says_nothing_unless_there_are_only_pauses() -> 
     assert told(slow, 10.0).pace(ROW, 0.2).arrived_bps[0] == pytest.approx(30_000, rel=0.01)
 
 
+def test_a_large_frame_that_trickles_in_is_no_pause() -> None:
+    path = Bottleneck(1, rate_bps=3e6)
+    path.run(1.5e6, 0.0, 1.0)
+    path.rate_bps = 0.5e6
+    path.send(15_000, 1.0)  # 240 ms
+    arrived, _, later_s, _ = told(path, 10.0).pace(ROW, 0.2)
+    assert arrived[0] == pytest.approx(0.5e6, rel=0.1)
+    assert later_s[0] > 0.2
+
+
 def test_a_stretch_is_of_what_was_sent_then() -> None:
     path = Bottleneck(1, rate_bps=2e6)
     path.run(1e6, 0.0, 1.0)

@@ -151,7 +151,9 @@ counts = st.integers(0, 10_000)
 @given(
     st.lists(
         st.tuples(
-            st.lists(st.tuples(times, times, st.floats(0.0, 100.0), deltas, counts), max_size=30),
+            st.lists(
+                st.tuples(times, times, st.floats(0.0, 100.0), deltas, st.floats(0.0, 100.0), counts), max_size=30
+            ),
             st.tuples(st.sampled_from((nan, 0.0, 0.05, 30.0)), counts, counts, counts, counts),
             st.one_of(st.none(), st.tuples(counts, times, times, counts)),
         ),

@@ -19,7 +19,7 @@ def feed(trend: Trend, row: int, later_ms: list[float], arrived_ms: float = 0.0)
     seen = []
     for later in later_ms:
         arrived_ms += SPACING_MS + later
-        told = groups((0.0, arrived_ms / 1000, SPACING_MS / 1000, (SPACING_MS + later) / 1000, 1000))
+        told = groups((0.0, arrived_ms / 1000, SPACING_MS / 1000, (SPACING_MS + later) / 1000, 0.0, 1000))
         trend.on_groups(deal(np.array([row]), np.array([1]), told))
         seen.append(Usage(trend.usage[row]))
     return seen
@@ -78,7 +78,7 @@ def test_all_at_once_is_as_one_by_one() -> None:
         for row in range(3):
             for late in later[row][turn : turn + 3]:
                 arrived[row] += SPACING_MS + late
-                rows.append((0.0, arrived[row] / 1000, SPACING_MS / 1000, (SPACING_MS + late) / 1000, 1000))
+                rows.append((0.0, arrived[row] / 1000, SPACING_MS / 1000, (SPACING_MS + late) / 1000, 0.0, 1000))
         together.on_groups(deal(np.arange(3), np.array([3, 3, 3]), groups(*rows)))
     assert together.usage.tolist() == alone.usage.tolist()
     np.testing.assert_allclose(together._slope, alone._slope, rtol=1e-9, atol=1e-12)
