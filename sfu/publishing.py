@@ -139,7 +139,7 @@ class PublishedTrack:
         return self._key_frames.is_wished(layer)
 
     def set_muted(self, muted: bool) -> None:
-        self.muted = muted
+        self.muted = self.flow.muted = muted
         if muted:
             self._key_frames.withdraw()
         else:
@@ -257,7 +257,7 @@ class PublishedTrack:
                 bytes=reception.bytes,
                 lost=reception.highest_sequence_number - reception.first_sequence_number + 1 - reception.packets,
                 jitter_s=reception.jitter / self.clock_rate,
-                bitrate_bps=self.flow.bitrate_bps(reception.layer),
+                bitrate_bps=0 if self.muted else self.flow.bitrate_bps(reception.layer),
                 active=self.flow.flows(reception.layer),
                 frames=reception.frames,
                 freezes=reception.freezes,

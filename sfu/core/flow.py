@@ -53,6 +53,7 @@ class _Observed:
     others_at_progress: dict[int, int]  # layer -> its packets when this one last progressed
     flowing_since: float | None
     sizes: deque[tuple[float, int]] = field(default_factory=deque)  # (time, bytes so far)
+    seen_muted: tuple[float, int] | None = None  # the same, at the last look while it was muted
 
 
 class TrackFlow:
@@ -60,6 +61,7 @@ class TrackFlow:
 
     def __init__(self, stopped_after_s: float, steady_after_s: float) -> None:
         """How long a layer is silent until it has stopped, and flows until it counts."""
+        self.muted = False  # then what layers cost stays what it was before
         self._stopped_after_s = stopped_after_s
         self._steady_after_s = steady_after_s
         self._layers: dict[int, _Observed] = {}
@@ -114,13 +116,26 @@ class TrackFlow:
             observed.others_at_progress = packets
             if observed.flowing_since is None:
                 observed.flowing_since = now
+                while len(observed.sizes) > 1:  # of when it was paused: the last of that is where it begins
+                    observed.sizes.popleft()
         elif now - observed.progressed_at >= self._stopped_after_s and any(
             count - observed.others_at_progress.get(layer, 0) >= OTHERS_PACKETS for layer, count in packets.items()
         ):
             observed.flowing_since = None
-        observed.sizes.append((now, reception.bytes))
-        while len(observed.sizes) > 2 and observed.sizes[1][0] <= now - 2 * BITRATE_WINDOW_S:
-            observed.sizes.popleft()
+        self._measure(observed, reception.bytes, now)
+
+    def _measure(self, observed: _Observed, size: int, now: float) -> None:
+        sizes = observed.sizes
+        if self.muted and sizes:
+            observed.seen_muted = now, size
+            return
+        if observed.seen_muted is not None:  # as if there had been no time between
+            later_s, more = observed.seen_muted[0] - sizes[-1][0], observed.seen_muted[1] - sizes[-1][1]
+            sizes = observed.sizes = deque((time + later_s, bytes_so_far + more) for time, bytes_so_far in sizes)
+            observed.seen_muted = None
+        sizes.append((now, size))
+        while len(sizes) > 2 and sizes[1][0] <= now - 2 * BITRATE_WINDOW_S:
+            sizes.popleft()
 
 
 def _mean_bps(since: tuple[float, int], until: tuple[float, int]) -> int:

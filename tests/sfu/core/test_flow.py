@@ -41,6 +41,9 @@ class Publisher:
     def usable(self) -> list[int]:
         return [layer.layer for layer in self.flow.layers(self.now) if layer.usable]
 
+    def price_bps(self, layer: int) -> int:
+        return next(each.bitrate_bps for each in self.flow.layers(self.now) if each.layer == layer)
+
     def flowing(self) -> list[int]:
         return [layer.layer for layer in self.flow.layers(self.now) if layer.flows]
 
@@ -116,3 +119,31 @@ def test_a_key_frame_makes_no_layer_dearer_and_what_lasts_does() -> None:
     assert publisher.flow.bitrate_bps(Q) == pytest.approx(480_000, rel=0.05)
     publisher.run(2.0, q=20)
     assert publisher.flow.bitrate_bps(Q) == pytest.approx(160_000, rel=0.05)
+
+
+@pytest.mark.parametrize("muted_s", [1.0, 2.0, 3.0, 60.0])
+def test_what_was_muted_costs_what_it_did_before(muted_s: float) -> None:
+    """Not nothing, for as long as nothing has come again: everybody would be sent the best, whatever his path carries.
+    Black pictures that come meanwhile count neither."""
+    publisher = Publisher()
+    publisher.run(5.0, q=20, f=100)
+    publisher.flow.muted = True
+    publisher.run(muted_s, q=1, f=2)
+    publisher.flow.muted = False
+    assert publisher.price_bps(F) == 800_000
+    for _ in range(round(6.0 / SWEEP_S)):
+        publisher.run(SWEEP_S, q=20, f=100)
+        assert (publisher.price_bps(Q), publisher.price_bps(F)) == (160_000, 800_000), f"{publisher.now} s"
+
+
+@pytest.mark.parametrize("paused_s", [2.0, 3.0, 60.0])
+def test_a_layer_that_was_paused_costs_what_comes_of_it_now(paused_s: float) -> None:
+    """Since it flows again: it would seem to cost nothing, with the time before."""
+    publisher = Publisher()
+    publisher.run(5.0, q=20, f=100)
+    publisher.run(paused_s, q=20)
+    assert publisher.flowing() == [Q]
+    publisher.run(2 * SWEEP_S, q=20, f=50)
+    for _ in range(round(6.0 / SWEEP_S)):
+        assert publisher.price_bps(F) == pytest.approx(400_000, rel=0.05), f"{publisher.now} s"
+        publisher.run(SWEEP_S, q=20, f=50)
