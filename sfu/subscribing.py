@@ -347,10 +347,13 @@ class Subscriber:
         return min((held.resumes_at for held in draining if held.resumes_at is not None), default=inf)
 
     def _flooded_bps(self) -> int | None:
-        """What the path carries, if that is far less than what it is sent."""
+        """What the path carries, if that is far less than what it is sent; what is sent in any case is no flood."""
         estimate = self.budget.estimate
+        if estimate is None:
+            return None
+        carried_bps = max(estimate.bps, self._context.config.least_budget_bps)
         held_bps = sum(held.rung.bitrate_bps for held in self.subscriptions() if held.rung is not None)
-        return None if estimate is None or not is_flooded(held_bps, estimate.bps) else estimate.bps
+        return carried_bps if is_flooded(held_bps, carried_bps) else None
 
     def _is_at_rest(self, shares: Allocation, now: float) -> bool:
         """Nothing changes or is missing, and there is twice as much as is spent: bitrates drift, but not so far. Who

@@ -8,6 +8,8 @@ from sfu.config import WorkerConfig
 from sfu.core.estimation.rates import START_BPS
 from tests.sim.actors import Publisher, Subscriber
 from tests.sim.call import PATIENT, Call
+from tests.sim.link import Conditions
+from tests.sim.receiver import Receiver
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,22 @@ def test_who_negotiated_reports_and_sends_none_is_sent_what_everybody_gets() -> 
     call.run(3.0)
     assert budget.estimate is None
     assert budget.bps(call.now) == WorkerConfig().budget_bps
+
+
+def test_what_is_sent_in_any_case_is_no_flood() -> None:
+    """Though the path seems to carry less: its pictures neither stop nor get smaller, again and again."""
+    call = Call(config=WorkerConfig(least_budget_bps=2_500_000, transport=PATIENT))
+    publisher = Publisher(call, "ann")
+    publisher.layer("f").packets_per_frame = 12  # 1.92 Mbit/s
+    publisher.start()
+    call.run(5.0)
+    receiver = Receiver(call, "bob", Conditions(rate_bps=1e6))
+    receiver.subscribe(publisher.video)
+    receiver.start()
+    call.run(1.0)
+    (subscription,) = call.router.registry.endpoints["bob"].subscriber.subscriptions()
+    for _ in range(60):
+        call.run(0.1)
+        assert (subscription.wanted_layer, subscription.resumes_at) == (2, None)
+    estimate = call.router.registry.endpoints["bob"].subscriber.budget.estimate
+    assert estimate is not None and estimate.bps < 1_200_000
