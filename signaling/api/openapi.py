@@ -199,7 +199,7 @@ def _as_text(field: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(operation: Operation, types: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(operation.success).phrase}
-    is_counted = operation.access in ("key", "room")
+    is_counted = operation.access in ("key", "room", "record")
     headers = dict(_COMMON_HEADERS) if is_counted else {"X-Request-Id": _COMMON_HEADERS["X-Request-Id"]}
     for name, text in operation.headers.items():
         headers[name] = {"description": text, "schema": {"type": "string"}}

@@ -32,7 +32,13 @@ import { element, paragraphs, table } from './elements.js';
  * @property {{schemas: Record<string, Schema>}} components
  */
 
-const CREDENTIALS = { key: 'an API key', administrator: 'a token with administer, for its room', participant: 'a token for joining' };
+/** @type {Record<string, string>} */
+const CREDENTIALS = {
+  key: 'an API key',
+  administrator: 'a token with administer, for its room',
+  recorder: 'a token with record, for recordings of its room',
+  participant: 'a token for joining',
+};
 
 /** @param {string} id */
 function byId(id) {
@@ -87,7 +93,7 @@ async function main() {
  */
 function article(api, path, method, operation) {
   const { schemas } = api.components;
-  const who = operation.security.flatMap((one) => Object.keys(one)).map((name) => CREDENTIALS[/** @type {'key'} */ (name)]);
+  const who = operation.security.flatMap((one) => Object.keys(one)).map((name) => CREDENTIALS[name]);
   const parts = [
     element('h3', {}, operation.summary),
     element('p', { class: 'address' }, element('code', {}, element('span', { class: 'method' }, method), ` ${path}`)),

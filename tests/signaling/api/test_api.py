@@ -102,6 +102,17 @@ async def test_every_answer_tells_what_is_left_of_the_rate() -> None:
         assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
 
 
+@pytest.mark.parametrize("path", ["/rooms", "/recordings", "/rooms/{room}/recordings"])
+async def test_the_document_says_so(path: str) -> None:
+    async with serving() as server, backend(server) as ask:
+        paths = (await ask.ask("GET", "/openapi.json")).body["paths"]
+        described = paths[f"/v1{path}"]["get"]["responses"]["200"]["headers"]
+        came = await ask.ask("GET", path.format(room="demo"))
+        assert came.status == 200
+        told = {name for name in came.headers if name.startswith("RateLimit-")}
+        assert {name for name in described if name.startswith("RateLimit-")} == told != set()
+
+
 # --- rooms and participants ------------------------------------------------------------------------------------
 
 
