@@ -6,6 +6,7 @@ Last, so that whoever finds a manifest in the bucket finds everything that it na
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +27,16 @@ class Item:
     sha256: str
 
 
-def contents(directory: Path, *, with_journal: bool) -> list[Item]:
-    """Raises CannotUpload."""
+def contents(directory: Path, *, with_journal: bool, verified: Mapping[str, str]) -> list[Item]:
+    """`verified`: the SHA-256 of what is known to be there, by path: of the journal it may have been deleted here.
+
+    Raises CannotUpload."""
     try:
         encoded = (directory / manifest.FILE_NAME).read_bytes()
         made = manifest.decode(encoded)
         items = [_item(directory, file.path, file.size_bytes, file.sha256) for file in made.files]
         if with_journal:
-            items += [_segment(directory, f"{JOURNAL}/{name}") for name in made.journal.segments]
+            items += [_segment(directory, f"{JOURNAL}/{name}", verified) for name in made.journal.segments]
     except OSError as error:
         raise CannotUpload(f"{directory}: {error.strerror or error}") from error
     except ValueError as error:
@@ -42,8 +45,10 @@ def contents(directory: Path, *, with_journal: bool) -> list[Item]:
     return items
 
 
-def _segment(directory: Path, path: str) -> Item:
+def _segment(directory: Path, path: str, verified: Mapping[str, str]) -> Item:
     file = _inside(directory, path)
+    if path in verified and not file.exists():
+        return Item(path, 0, verified[path])
     return Item(path, file.stat().st_size, checksum(file))
 
 

@@ -51,7 +51,8 @@ class Transfer:
 
     def run(self) -> Sent:
         """Raises StorageError: try again; CannotUpload; OSError; Stopped."""
-        items = contents(self._directory, with_journal=self._state.with_journal)
+        verified = {path: known.sha256 for path, known in self._state.objects.items() if known.etag is not None}
+        items = contents(self._directory, with_journal=self._state.with_journal, verified=verified)
         self._total = sum(item.size_bytes for item in items)
         for item in items:
             known = self._known(item)
@@ -84,7 +85,11 @@ class Transfer:
         if known.etag is None:
             return False
         found = self._bucket.find(self._key(item.path))
-        return found is not None and _is(found, item.size_bytes, known.etag)
+        if found is None:
+            return False
+        # Of a segment that has been deleted here the size is not known any more.
+        is_here = (self._directory / item.path).exists()
+        return _is(found, item.size_bytes if is_here else found.size_bytes, known.etag)
 
     def _send(self, item: Item, known: ObjectState) -> str:
         """Its ETag, verified."""

@@ -107,6 +107,25 @@ async def test_everything_is_there_before_anything_is_deleted_here(storage: Stor
     assert left == {manifest.FILE_NAME, state.FILE_NAME}
 
 
+async def test_a_kill_while_it_was_deleted_here_is_gone_on_with(storage: Storage, tmp_path: Path) -> None:
+    directory = recording(tmp_path / "all" / "REC_half", {"ada.ogg": 100, "bob.ogg": 100})
+    target, config = parse_target(f"s3://{BUCKET}/half", storage.url), replace(CONFIG, with_journal=True)
+    async with uploads(target, config) as (running, watched):
+        await running.submit(directory)
+        assert isinstance(await watched.next(), Uploaded)
+    known = state.load(directory)
+    assert known is not None
+    known.standing, known.delete = "pending", True
+    state.save(directory, known)
+    for gone in ("files/ada.ogg", "journal/00000001.sfuj"):
+        (directory / gone).unlink()
+    async with uploads(target, replace(config, delete=True)) as (running, watched):
+        await running.take_up(tmp_path / "all")
+        assert isinstance(event := await watched.next(), Uploaded), event
+    left = {one.name for one in directory.rglob("*") if one.is_file()}
+    assert left == {manifest.FILE_NAME, state.FILE_NAME}
+
+
 async def test_a_kill_in_the_middle_costs_the_part_under_way(storage: Storage, tmp_path: Path) -> None:
     directory = recording(tmp_path / "REC_killed", {"ada.mp4": LARGE})
     async with forwarding(storage.port) as path:
