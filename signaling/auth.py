@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -48,9 +47,9 @@ ROOM_SCOPE: Final = re.compile(r"[A-Za-z0-9_~*-][A-Za-z0-9_.~*-]{0,63}")
 MAX_TOKEN_ID_CHARACTERS: Final = 128
 # Names are shown to people in any script; longer ones fit on no tile.
 MAX_NAME_CHARACTERS: Final = 64
-# Controls, lone surrogates, line ends; and the marks that turn the direction of the text after the name.
-_UNPRINTABLE_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_DIRECTION_OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Neither controls and line ends, nor the marks that turn the direction of the text after the name.
+NAME_PATTERN: Final = re.compile(r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]*")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ def check_name(name: str) -> None:
     """Raises ValueError that says what a display name may be. May be empty: the identity stands in for it."""
     if len(name) > MAX_NAME_CHARACTERS:
         raise ValueError(f"a name has at most {MAX_NAME_CHARACTERS} characters")
-    if any(unicodedata.category(c) in _UNPRINTABLE_CATEGORIES or c in _DIRECTION_OVERRIDES for c in name):
+    if not NAME_PATTERN.fullmatch(name) or _SURROGATES.search(name):
         raise ValueError("a name has no control characters")
 
 

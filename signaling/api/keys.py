@@ -41,6 +41,7 @@ class Keys:
                 run=self._create,
                 access="key",
                 body=KeyWish,
+                makes={"key": "id"},
                 answer=KeySecret,
                 status=201,
                 is_secret=True,

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from signaling.auth import IDENTITY_PATTERN, MAX_NAME_CHARACTERS, ROOM_PATTERN
+from signaling.auth import IDENTITY_PATTERN, MAX_NAME_CHARACTERS, NAME_PATTERN, ROOM_PATTERN
 from signaling.events import AnyEvent
 from signaling.limits import RoomLimits
 from signaling.message_values import Grants, ParticipantState, Quality, Source, TrackDescription
@@ -269,7 +269,12 @@ class TokenWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     identity: Annotated[str, Meta(pattern=f"^{IDENTITY_PATTERN.pattern}$", description="Who it is for.")]
     name: Annotated[
-        str, Meta(max_length=MAX_NAME_CHARACTERS, description="Shown to the others; empty: the identity is.")
+        str,
+        Meta(
+            max_length=MAX_NAME_CHARACTERS,
+            pattern=f"^{NAME_PATTERN.pattern}$",
+            description="Shown to the others; empty: the identity is. Without controls and marks of direction.",
+        ),
     ] = ""
     grants: Annotated[
         Grants | None, Meta(description="Default: create, publish, subscribe and message, but not administer.")

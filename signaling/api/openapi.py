@@ -80,7 +80,10 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     used = {operation.tag for operation in operations}
     paths: dict[str, Any] = {}
     for operation in operations:
-        paths.setdefault(operation.address, {})[operation.method.lower()] = _operation(operation, by_type, components)
+        described = _operation(operation, by_type, components)
+        if operation.makes:
+            described["responses"][str(operation.success)]["links"] = _links(operation, operations)
+        paths.setdefault(operation.address, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": "sfu", "version": version, "description": _DESCRIPTION},
@@ -142,6 +145,18 @@ def _operation(operation: Operation, types: dict[Any, Any], components: dict[str
     elif operation.takes:
         described["requestBody"] = {"required": True, "content": {operation.takes: {"schema": {"type": "string"}}}}
     return described
+
+
+def _links(operation: Operation, others: Sequence[Operation]) -> dict[str, Any]:
+    """To all that can be done with what it has made: for people, and for tools that chain requests."""
+    found: dict[str, Any] = {}
+    own = {name: f"$request.path.{name}" for name in operation.names}
+    known = own | {name: f"$response.body#/{key}" for name, key in operation.makes.items()}
+    for other in others:
+        names = set(other.names)
+        if other.run is not None and names <= known.keys() and names & operation.makes.keys():
+            found[other.name] = {"operationId": other.name, "parameters": {name: known[name] for name in other.names}}
+    return found
 
 
 def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[str, Any]]:

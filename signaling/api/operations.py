@@ -93,6 +93,7 @@ class Operation:
     headers: Mapping[str, str] = field(default_factory=dict)  # of the answer, with what they mean
     needs_if_match: str = ""  # what it has to name
     refuses: Mapping[str, tuple[int, str]] | None = None  # code → status, meaning: instead of those of `problems.py`
+    makes: Mapping[str, str] = field(default_factory=dict)  # name in the paths of others → where the answer has it
     unversioned: bool = False  # stands at the root, not below PREFIX
 
     def carry_out(self, asked: Asked) -> Awaitable[Answer]:

@@ -52,6 +52,7 @@ class RecordingOperations:
                 run=self._start,
                 access="record",
                 body=RecordingOptions,
+                makes={"recording": "id"},
                 answer=Recording,
                 status=201,
                 problems=("recording_disabled", "end_to_end_encrypted", "conflict", "limit", "unavailable"),

@@ -40,6 +40,7 @@ class Rooms:
                 run=self._create,
                 access="key",
                 body=RoomWish,
+                makes={"room": "name"},
                 answer=Room,
                 status=201,
                 versioned=True,

@@ -92,6 +92,7 @@ class Webhooks:
                 run=self._create,
                 access="key",
                 body=WebhookWish,
+                makes={"webhook": "id"},
                 answer=WebhookSecret,
                 status=201,
                 versioned=True,
