@@ -56,7 +56,7 @@ async def served(recording: Path) -> AsyncIterator[str]:
 
     app = web.Application()
     app.on_response_prepare.append(protect)
-    app.router.add_static("/play", PAGE)
+    app.router.add_static("/play", PAGE, follow_symlinks=True)  # of the colours; a wheel has a copy
     app.router.add_static("/recording", recording)
     runner = web.AppRunner(app)
     await runner.setup()
