@@ -19,7 +19,7 @@ from signaling.limits import RoomLimits
 from signaling.message_values import LeaveReason
 from signaling.messages import ParticipantJoined
 from signaling.records import EVERYBODY, Drop, Put, StoredBan, StoredRevocation, StoredTokenRevocation
-from signaling.room import Member, Room, remember
+from signaling.room import Member, Room
 from signaling.room_events import Admitted, Entered, Evicted
 from signaling.room_settings import RoomSettings, default_settings
 from signaling.room_table import RoomTable
@@ -68,8 +68,7 @@ class Entering(RoomTable):
         grant = room.waiting[session]
         self._check_seat(room, grant, now)
         del room.waiting[session]
-        remember(room.admitted, identity, None, self._limits.max_remembered)
-        self._keep_decision(room, identity)
+        self._decide(room, room.admitted, identity, None)
         self._tell(session, Admitted(self._seat(room, session, grant, now)))
         self._tell_moderators(room)
 

@@ -23,7 +23,7 @@ from signaling.moderation_messages import (
     StageChanged,
     UnmuteRequested,
 )
-from signaling.room import Member, Room, merge_grant_changes, remember
+from signaling.room import Member, Room, merge_grant_changes
 from signaling.room_events import Hold, Permit, Post, Release, RoomMessage, Stop, Transfer
 from signaling.room_settings import default_settings
 
@@ -43,8 +43,7 @@ class Moderation(Entering):
         room, member = self._present(name, identity)
         source = self._track(member, track)
         held = room.held.get(identity, frozenset()) | {source}
-        remember(room.held, identity, held, self._limits.max_remembered)
-        self._keep_decision(room, identity)
+        self._decide(room, room.held, identity, held)
         self._tell(member.session, Hold(source, by))
 
     def stop_track(self, name: str, identity: str, track: str, *, by: str = "") -> None:
@@ -69,8 +68,7 @@ class Moderation(Entering):
         """What is not permitted any more stops. Returns what is permitted now."""
         room, member = self._present(name, identity)
         before = room.changed_grants.get(identity, GrantChanges())
-        remember(room.changed_grants, identity, merge_grant_changes(before, changes), self._limits.max_remembered)
-        self._keep_decision(room, identity)
+        self._decide(room, room.changed_grants, identity, merge_grant_changes(before, changes))
         self._permit(room, member)
         return member.grants
 
@@ -98,8 +96,7 @@ class Moderation(Entering):
         if member.consent is given:
             return
         member.consent = given
-        remember(room.consents, identity, given, self._limits.max_remembered)
-        self._keep_decision(room, identity)
+        self._decide(room, room.consents, identity, given)
         self._changed(room, member, consent=given)
         self._announce_of(room, member, ConsentChanged(identity=identity, given=given))
 
@@ -135,8 +132,7 @@ class Moderation(Entering):
         self._check_seat(target, grant, now)
         target.seats[identity] = now + self._limits.move_timeout_s
         if identity in room.held:
-            remember(target.held, identity, room.held[identity], self._limits.max_remembered)
-            self._keep_decision(target, identity)
+            self._decide(target, target.held, identity, room.held[identity])
         self._tell(member.session, Transfer(grant))
         self._drop(room, member, "moved", now)
 

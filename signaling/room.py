@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from msgspec import UNSET
@@ -175,12 +176,14 @@ class Room:
             self.consents[identity] = decision.consent
 
 
-def remember(memory: dict[str, V], identity: str, value: V, most: int) -> None:
-    """Forgets of whom it was last told the longest ago, beyond `most`."""
+def remember(memory: dict[str, V], identity: str, value: V, most: int) -> list[str]:
+    """Forgets of whom it was last told the longest ago, beyond `most`. Returns who that was."""
     memory.pop(identity, None)
     memory[identity] = value
-    while len(memory) > most:
-        del memory[next(iter(memory))]
+    forgotten = list(islice(memory, max(0, len(memory) - most)))
+    for one in forgotten:
+        del memory[one]
+    return forgotten
 
 
 def apply_grant_changes(grants: Grants, changes: GrantChanges) -> Grants:

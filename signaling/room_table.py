@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from msgspec.structs import asdict
 
@@ -23,9 +23,12 @@ from signaling.messages import ParticipantJoined, ParticipantLeft, ViewersChange
 from signaling.moderation_messages import Lobby, RoomChanged, Waiting
 from signaling.recordings.options import RecordingOptions
 from signaling.records import Drop, Put, Record, StoredDecision, StoredParticipant, StoredRoom
-from signaling.room import Member, Room
+from signaling.room import Member, Room, remember
 from signaling.room_events import Delivery, Evicted, Observed, Post, SingleEvent
 from signaling.room_settings import RoomChanges, RoomSettings, changed, default_settings
+
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +311,11 @@ class RoomTable:
             attributes=dict(member.attributes),
         )
         self._records.append(Put(kept))
+
+    def _decide(self, room: Room, memory: dict[str, V], identity: str, value: V) -> None:
+        """`memory`: one of the room's, of people. Who is forgotten for that is not kept in the store either."""
+        for one in (*remember(memory, identity, value, self._limits.max_remembered), identity):
+            self._keep_decision(room, one)
 
     def _keep_decision(self, room: Room, identity: str) -> None:
         decision = room.decision(identity)

@@ -314,3 +314,16 @@ def test_what_was_decided_and_said_of_people_is_still_so_after_a_restart() -> No
     assert ("left", "bob", "room_deleted") in told, "also who was away"
     shelf.keep(records)
     assert not shelf.values, "and nothing is left of a room that has ended"
+
+
+def test_of_who_is_forgotten_nothing_is_kept() -> None:
+    """Anybody who comes can have something noted of him, and a room may be there for ever."""
+    directory, shelf = RoomDirectory(RoomLimits(max_remembered=2)), Shelf()
+    for number in range(5):
+        directory.enter(number, grant(f"p{number}"), 0.0)
+        directory.set_consent("demo", f"p{number}", True)
+        directory.set_grants("demo", f"p{number}", GrantChanges(message=False))
+    shelf.keep(recorded(directory))
+    assert [key for kind, key in shelf.values if kind == "decision"] == [
+        f"{directory.room('demo').id}/p{number}" for number in (3, 4)
+    ]
