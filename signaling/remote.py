@@ -60,7 +60,7 @@ def ask_server(action: Action, parsed: argparse.Namespace) -> int:
 
     try:
         asyncio.run(ask())
-    except (ApiError, Unreachable) as error:
+    except (ApiError, Unreachable, OSError) as error:
         print(f"sfu: {url}: {error}", file=sys.stderr)
         return 1
     return 0

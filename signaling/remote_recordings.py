@@ -146,14 +146,21 @@ async def _stop(api: ServerApi, parsed: argparse.Namespace) -> None:
 
 async def _download(api: ServerApi, parsed: argparse.Namespace) -> None:
     one = await api.get_recording(parsed.recording)
-    directory: Path = parsed.directory or Path(one.id)
+    directory: Path = parsed.directory or Path(parsed.recording)
     # As it lies at the server, so that `sfu mix` takes it.
     (directory / "files").mkdir(parents=True, exist_ok=True)
     for file in one.files:
-        path = directory / "files" / file.name
+        path = _place(directory / "files", file.name)
         print(f"{path}: {await api.get_recording_file(one.id, file.name, path)} bytes", file=sys.stderr)
     await api.get_recording_manifest(one.id, directory / "manifest.json")
     print(directory)
+
+
+def _place(directory: Path, name: str) -> Path:
+    """What a server calls a file is a name, and no way out of here. Raises OSError."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise OSError(f"the server names a file {name!r}")
+    return directory / name
 
 
 def _mix_options(parsed: argparse.Namespace) -> MixOptions:

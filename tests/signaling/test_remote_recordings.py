@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from signaling.api.recording_models import Recording
 from signaling.cli import main
 from tests.signaling.api.calling import KEY, present
 from tests.signaling.servers import serving
@@ -45,3 +49,30 @@ async def test_from_start_to_rm(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert "recording_not_found" in await sfu("rm", id, status=1)
         assert "room_not_found" in await sfu("start", "nowhere", status=1)
         assert "max_layer" in await sfu("start", "standup", "--max-layer", "99", status=2)
+
+
+@pytest.mark.parametrize("name", ["../../loot", "sub/loot", "..", ""])
+async def test_a_server_does_not_say_where_files_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    nothing = dict.fromkeys(Recording.__struct_fields__)
+    told: dict[str, Any] = {
+        **nothing,
+        **{"id": "REC_1", "room": "a", "room_id": "RM_1", "state": "ready", "reason": "", "failure": "", "by": "api"},
+        **{"options": {}, "started_at": "2026-11-30T12:00:00Z", "duration_s": 1, "journal_bytes": 0},
+        "files": [{"name": name, "participant": "ada", "size_bytes": 4, "duration_s": 1, "error": "", "href": ""}],
+    }
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response(told) if request.path.endswith("/REC_1") else web.Response(body=b"loot")
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    async with TestServer(application) as server:
+        arguments = ["recordings", "download", "REC_1", str(tmp_path / "a" / "here")]
+        status = await asyncio.to_thread(main, [*arguments, "--url", str(server.make_url("")), "--keys", KEY])
+    assert (status, asked) == (1, ["/v1/recordings/REC_1"])
+    assert "names a file" in capsys.readouterr().err
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == []
