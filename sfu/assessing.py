@@ -82,7 +82,9 @@ class RoomAssessment:
         self._context.deadlines.set(self, at)
 
     def close(self) -> None:
+        """Nobody has a Transport in it any more."""
         self._context.deadlines.set(self, None)
+        self._tell([_unknown(who) for who, rating in self._ratings.items() if rating.level is not None])
 
     def on_timeout(self, now: float) -> None:
         self.wake(now)  # first: whatever may go wrong below, the next look comes
@@ -99,7 +101,9 @@ class RoomAssessment:
         self._ratings = {who: self._ratings.get(who, Rating()) for who in people}
         self.qualities = {who: one for who, one in self.qualities.items() if who in people}
         changed = [who for who, endpoints in people.items() if self._rate(who, endpoints, round_trips[who], now)]
-        told = [*map(_unknown, gone), *(self.qualities[who] for who in changed)]
+        self._tell([*map(_unknown, gone), *(self.qualities[who] for who in changed)])
+
+    def _tell(self, told: list[ParticipantQuality]) -> None:
         if told:
             self._context.notify(QualityChanged(room=self.name, participants=told))
 

@@ -27,7 +27,6 @@ from signaling.room import Member, Room, remember
 from signaling.room_events import Delivery, Evicted, Observed, Post, SingleEvent
 from signaling.room_settings import RoomChanges, RoomSettings, changed, default_settings
 
-
 V = TypeVar("V")
 
 

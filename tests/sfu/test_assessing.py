@@ -151,13 +151,15 @@ def test_of_who_has_no_transport_any_more_nothing_is_known() -> None:
     assert words(call, "ada") == ["good", None]
 
 
-def test_an_empty_room_is_not_looked_at() -> None:
+def test_an_empty_room_is_not_looked_at_and_nothing_is_known_of_who_is_in_it_all_the_same() -> None:
     call = Call()
     pair(call)
     call.run(10.0)
     for name in ("ada", "bob"):
         call.router.registry.remove_endpoint(call.router.registry.endpoints[name])
     assert list(call.router.registry.assessing.qualities(None)) == []
+    call.run(0.1)
+    assert words(call, "ada") == words(call, "bob") == ["good", None]
     before = words(call, "ada")
     call.run(10.0)
     assert words(call, "ada") == before
