@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from msgspec.structs import replace
+
 from sfu import control
 from sfu.control import AnyCommand, AnyNotice, AnyReply, Failed, LayerTapped, SinkLost, TrackTapped
 from sfu.core.types import Kind
@@ -56,6 +58,7 @@ class _Track:
     description: TrackDescription
     media: str | None  # as named to the Worker; None: not for the moment
     asked: str | None = None
+    call: int | None = None  # by which it was asked for last: answers to earlier ones mean nothing any more
     number: int | None = None
 
 
@@ -128,6 +131,7 @@ class TapSession:
             case TrackUnpublished(track=name):
                 self._remove(name)
             case TrackMuted(track=name, muted=muted) if name in self._tracks:
+                self._tracks[name].description = replace(self._tracks[name].description, muted=muted)
                 self._report(TapMuted(track=name, muted=muted))
             case MediaMoved(track=name, media=media) if name in self._tracks:
                 self._tracks[name].media = media
@@ -191,9 +195,9 @@ class TapSession:
             return
         for track in self._tracks.values():
             if track.media is not None and track.asked != track.media:
-                track.asked, track.number = track.media, None
+                track.asked, track.number, track.call = track.media, None, self._names.call()
                 command = control.TapTrack(
-                    call=self._names.call(), sink=self._sink, track=track.media, max_layer=self._wish.max_layer
+                    call=track.call, sink=self._sink, track=track.media, max_layer=self._wish.max_layer
                 )
                 self._call(command, lambda reply, track=track: self._on_tapped(track, reply))  # type: ignore[misc]
 
@@ -203,10 +207,12 @@ class TapSession:
             if track.asked is not None:
                 self._call(control.UntapTrack(call=self._names.call(), sink=self._sink, track=track.asked))
                 self._report(TapEnded(track=track.description.id))
-                track.asked = track.number = None
+                track.asked = track.number = track.call = None
 
     def _on_tapped(self, track: _Track, reply: AnyReply) -> None:
         if self.state is not State.OPEN or self._tracks.get(track.description.id) is not track:
+            return
+        if track.call != reply.call:
             return
         if isinstance(reply, TrackTapped):
             track.number = reply.number

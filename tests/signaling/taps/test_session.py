@@ -55,6 +55,7 @@ class Tapped:
         self.told: list[Any] = []
         self.closed: tuple[int, str] | None = None
         self.refuses = refuses
+        self.answers = True  # at once
         self._numbers = count(1)
         names = Names(7, count(1), lambda: "TR")
         self.session = TapSession("room", wish, "/tmp/1.sock", Observed(present, {}, state), names, ends_at=60.0)
@@ -70,11 +71,17 @@ class Tapped:
         while (output := self.session.poll()) is not None:
             if isinstance(output, Call):
                 self.commands.append(output.command)
-                self.session.on_reply(self._reply(output.command))
+                if self.answers:
+                    self.answer(output.command)
             elif isinstance(output, Tell):
                 self.told.append(output.order)
             elif isinstance(output, Close):
                 self.closed = output.ws_code, output.code
+
+    def answer(self, command: AnyCommand) -> None:
+        self.session.on_reply(self._reply(command))
+        if not self.answers:
+            self.drain()
 
     def _reply(self, command: AnyCommand) -> control.AnyReply:
         if type(command).__name__ == self.refuses:
@@ -159,6 +166,26 @@ def test_where_people_are_asked_nothing_is_tapped_of_who_has_not_consented() -> 
     assert len(tapped.started()) == 2
     tapped.happens(RoomChanged(room=replace(OPEN, end_to_end_encrypted=True)))
     assert tapped.closed == (4410, "end_to_end_encrypted")
+
+
+def test_who_takes_his_consent_back_before_the_worker_has_answered_is_not_said_to_be_tapped() -> None:
+    asking = replace(OPEN, recording_consent=True)
+    tapped = Tapped(somebody("ada", "microphone"), wish=HEARS, state=asking)
+    tapped.answers = False
+    tapped.happens(ConsentChanged(identity="ada", given=True))
+    tapped.happens(ConsentChanged(identity="ada", given=False))
+    tapped.happens(ConsentChanged(identity="ada", given=True))
+    assert tapped.started() == [] and len(tapped.tapped()) == 2
+    for command in tapped.commands[1:]:
+        tapped.answer(command)
+    assert tapped.started() == ["ada-microphone"], "by the last answer alone"
+
+
+def test_who_is_tapped_again_is_muted_if_he_was_muted_meanwhile() -> None:
+    tapped = Tapped(somebody("ada", "microphone"), wish=HEARS)
+    tapped.happens(TrackMuted(identity="ada", track="ada-microphone", muted=True))
+    tapped.happens(MediaMoved("ada-microphone", "ada-microphone/2"))
+    assert [one.muted for one in tapped.told if isinstance(one, TapStarted)] == [False, True]
 
 
 ENDS: list[tuple[Callable[[TapSession], None], tuple[int, str]]] = [
