@@ -96,6 +96,7 @@ class Webhooks:
                 answer=WebhookSecret,
                 status=201,
                 versioned=True,
+                is_secret=True,
                 problems=("out_of_range", "limit", "unavailable"),
                 example=Example(
                     body={
@@ -142,6 +143,7 @@ class Webhooks:
                 access="key",
                 answer=WebhookSecret,
                 versioned=True,
+                is_secret=True,
                 problems=("not_granted", "unavailable"),
                 example=Example(answer={"version": 2}),
             ),

@@ -143,6 +143,13 @@ async def test_the_example_in_its_scene_of(name: str) -> None:
         await try_example(server, name, dict(zip(names, values, strict=False)))
 
 
+@pytest.mark.parametrize("name", [row.name for row in OPERATIONS.values() if row.method == "POST"])
+def test_no_secret_is_written_down_for_who_repeats_a_request(name: str) -> None:
+    row = OPERATIONS[name]
+    fields = set() if row.answer is None else set(row.answer.__struct_fields__)
+    assert row.is_secret == bool(fields & {"secret", "token"})
+
+
 def test_nothing_in_the_document_is_left_out() -> None:
     """Streams have no end, and tests of their own: test_events.py."""
     assert {*FIRST, *SCENES, *STREAMS, *ELSEWHERE} <= OPERATIONS.keys()
