@@ -42,7 +42,7 @@ from signaling.names import Names
 from signaling.responses import problem
 from signaling.rooms import RoomDirectory
 from signaling.switchboard import Switchboard
-from signaling.taps.feed import TapFeed
+from signaling.taps.feed import Heard, TapFeed
 from signaling.taps.messages import AnyTapMessage, Format, SinkAnswer, SinkOffered, encode
 from signaling.taps.session import TapSession, Wish
 from signaling.taps.sound import SoundFrames
@@ -56,6 +56,7 @@ MAX_TAPS: Final = 64
 ANSWER_TIMEOUT_S: Final = 10.0
 HEARTBEAT_S: Final = 20.0
 MAX_FRAME_BYTES: Final = 4096  # clients have next to nothing to say
+INTERNAL_ERROR: Final = 1011  # RFC 6455 §7.4.1
 DECODING_THREADS: Final = 2  # a packet takes 30 µs: enough for hundreds of taps
 
 
@@ -87,12 +88,12 @@ class Taps:
             return problem(PROBLEMS[error.code][0], error.code, error.reason)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return problem(426, "malformed", "a WebSocket belongs here", {"Upgrade": "websocket"})
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
-        await socket.prepare(request)
         task = asyncio.current_task()
         assert task is not None
-        self._open.add(task)
+        self._open.add(task)  # in the same turn in which its number was looked at
         try:
+            socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
+            await socket.prepare(request)
             room, peer = request.match_info["room"], shortened(request.remote or "")
             await self._serve(socket, room, wish, form, local, grant, peer)
         finally:
@@ -130,7 +131,7 @@ class Taps:
     ) -> None:
         address = str(self._sockets / f"{next(self._numbers)}.sock")
         elsewhere = local and await _is_bound(socket, address)
-        client = _Client(socket, SoundFrames(decoded=form == "pcm16") if form != "rtp" else None, self._pool)
+        client = TapClient(socket, SoundFrames(decoded=form == "pcm16") if form != "rtp" else None, self._pool)
         with contextlib.ExitStack() as stack:
             reader = None if elsewhere else stack.enter_context(TapReader(address))
 
@@ -156,7 +157,7 @@ class Taps:
                 self._switchboard.feed(number, methodcaller("on_gone"))
 
 
-class _Client:
+class TapClient:
     """What goes to it, in order. `sound`: media are made into this; None: RTP as it came."""
 
     def __init__(self, socket: web.WebSocketResponse, sound: SoundFrames | None, pool: ThreadPoolExecutor) -> None:
@@ -164,6 +165,7 @@ class _Client:
         self._sound = sound
         self._pool = pool
         self._feed = TapFeed()
+        self._early: list[Heard] = []  # what came before the word of what it is
         self._texts: deque[AnyTapMessage] = deque()
         self._farewell: tuple[int, str] | None = None
         self._wake = asyncio.Event()
@@ -201,19 +203,29 @@ class _Client:
                 message = self._texts.popleft()
                 await self._socket.send_str(encode(message))
                 if self._sound is not None:
-                    self._feed.on_message(message)
+                    self._early += self._feed.on_message(message)
             if self._farewell is not None:
                 return
             self._wake.clear()
             await self._wake.wait()
 
     async def _pump(self, reader: TapReader) -> None:
+        try:
+            await self._pass_on(reader)
+        except ConnectionError:
+            return  # the client has gone, as its listener sees, too
+        except Exception:
+            logger.exception("a tap failed")
+            self.close(INTERNAL_ERROR, "internal")
+
+    async def _pass_on(self, reader: TapReader) -> None:
         loop = asyncio.get_running_loop()
         async for frame in reader:
             if self._sound is None:
                 await self._socket.send_bytes(tap.with_dropped(tap.pack(frame), reader.dropped))
                 continue
-            heard = self._feed.on_frame(frame)
+            heard = self._early + self._feed.on_frame(frame)
+            self._early.clear()
             if not heard:
                 continue
             for made in await loop.run_in_executor(self._pool, partial(self._sound.pack, heard, reader.dropped)):
