@@ -251,6 +251,7 @@ def absent_path(stage: Stage) -> None:
 SCENARIOS = (
     down_and_up("a link falls from 3 to 0.8 Mbit/s and comes back"),
     down_and_up("the same over 300 ms of round trip", delay_s=0.15),
+    replace(down_and_up("the same, and a better layer begins just before a probe", delay_s=0.15), seed=2),
     FALL,
     replace(FALL, sentence="a link falls just when a large picture is on its way", seed=2),
     FULL_QUEUE,

@@ -62,7 +62,7 @@ class Estimator:
         self._rtt_s: Floats = np.zeros(capacity)
         self._reported_at: Floats = np.zeros(capacity)
         self._told_bps: Floats = np.zeros(capacity)
-        self._arriving_bps: Floats = np.zeros(capacity)
+        self._sending_bps: Floats = np.zeros(capacity)
         self._burst_until: Floats = np.zeros(capacity)
         self._silent_at: Floats = np.full(capacity, np.inf)  # if there is no report by then; NaN: it never will be so
         self._is_silent: Flags = np.zeros(capacity, np.bool_)
@@ -84,7 +84,7 @@ class Estimator:
         self._rates.reset(row, self._most_bps)
         self._rtt_s[row] = FIRST_RTT_S
         self._reported_at[row] = now
-        self._arriving_bps[row] = 0
+        self._sending_bps[row] = 0
         self._burst_until[row] = -np.inf
         self._told_bps[row] = self._rates.bps[row]
         self._silent_at[row] = np.inf
@@ -129,11 +129,11 @@ class Estimator:
         dealt = deal(rows, batch.reports["groups"], batch.groups)
         self._trend.on_groups(dealt)
         self._delivery.on_groups(dealt)
-        for cluster in batch.clusters:
-            self._on_cluster(cluster, now)
         known = rows >= 0
         if known.any():
             self._on_reports(rows[known], batch.reports[known], now)
+        for cluster in batch.clusters:  # by now it is known whether it has met a queue
+            self._on_cluster(cluster, now)
 
     def on_burst(self, transport: int, now: float) -> None:
         """A key frame is on its way there: the queue that it makes is no sign that the path is too slow. One at a time,
@@ -159,8 +159,8 @@ class Estimator:
         probes = []
         stands = (self._queueing.waited_s > STANDING_S) & (now - self._reported_at < KNOWN_FOR_S)
         for row in self._probing.due(self._rates.bps, stands, now).tolist():
-            rate_bps, arriving_bps = float(self._rates.bps[row]), float(self._arriving_bps[row])
-            probes.append(self._probing.begin(row, self._numbers.transport(row), rate_bps, arriving_bps, now))
+            rate_bps, sending_bps = float(self._rates.bps[row]), float(self._sending_bps[row])
+            probes.append(self._probing.begin(row, self._numbers.transport(row), rate_bps, sending_bps, now))
         return probes
 
     def on_probe_refused(self, transport: int, now: float) -> None:
@@ -194,7 +194,8 @@ class Estimator:
         self._rtt_s[rows] = rtt_s + RTT_SHARE * (sample_s - rtt_s)
         lost = (reports["lost_packets"] - reports["reordered_packets"]).astype(np.float64)
         acked = (reports["acked_packets"]).astype(np.float64)
-        self._arriving_bps[rows] = self._delivery.pace(rows, ARRIVING_S).arrived_bps
+        arriving_bps = self._delivery.pace(rows, ARRIVING_S).arrived_bps
+        self._sending_bps[rows] = _sending_bps(arriving_bps, reports["in_flight_bytes"], sample_s)
         pace = self._delivery.pace(rows, CARRIED_S)
         self._queueing.on_moment(rows, pace.under_way_s, now)
         waited_s = self._queueing.waited_s[rows]
@@ -202,7 +203,7 @@ class Estimator:
         fell_at = self._rates.fell_at[rows]
         signals = Signals(
             usage=self._trend.usage[rows],
-            arriving_bps=self._arriving_bps[rows],
+            arriving_bps=arriving_bps,
             carried_bps=pace.arrived_bps,
             later_s=pace.later_s,
             waited_s=waited_s,
@@ -218,3 +219,10 @@ class Estimator:
         fell = rows[self._rates.fell_at[rows] != fell_at]
         self._probing.on_fall(fell, now)
         self._loss.on_answered(fell, self._rtt_s[fell], now)
+
+
+def _sending_bps(arriving_bps: Floats, in_flight_bytes: NDArray[np.int64], rtt_s: Floats) -> Floats:
+    """What leaves, over the last half second: what arrives was sent a round trip ago, before the last step up."""
+    span_s = np.maximum(ARRIVING_S, rtt_s)
+    sending_bps: Floats = (8 * in_flight_bytes + arriving_bps * (span_s - rtt_s)) / span_s
+    return np.maximum(arriving_bps, sending_bps)

@@ -11,7 +11,7 @@ import numpy as np
 from sfu.core.estimation.columns import Flags, Floats, Rows
 
 MEMORY_S = 1.0  # the share is of about the last second. Higher: surer and later
-FEWEST_PACKETS = 20.0  # below that, one loss would be a flood
+FEWEST_PACKETS = 50.0  # below that, one burst of five would be a flood, as soon as counting begins anew
 ACCEPTED = 0.02  # up to here nothing is wrong, and the rate may grow (GCC draft §6)
 CONGESTING = 0.10  # from here on the rate falls (the same)
 ABOVE_USUAL = 0.05

@@ -91,14 +91,14 @@ class Probing:
         ready = (self._due_at <= now) & (self._cluster == 0) & ~stands
         return np.flatnonzero((self._goal_bps > rates_bps) & ready)
 
-    def begin(self, row: int, transport: int, rate_bps: float, arriving_bps: float, now: float) -> Probe:
+    def begin(self, row: int, transport: int, rate_bps: float, sending_bps: float, now: float) -> Probe:
         tried_bps = min(max(self._factor[row] * rate_bps, LEAST_TRIED_BPS), WORTHWHILE * self._goal_bps[row])
-        beside_bps = max(tried_bps - arriving_bps, SMALLEST_SHARE * tried_bps)
+        beside_bps = max(tried_bps - sending_bps, SMALLEST_SHARE * tried_bps)
         packets = max(FEWEST_PACKETS, ceil(beside_bps * LASTS_S / 8 / self._packet_bytes[row]))
         self._last_cluster += 1
         self._cluster[row] = self._last_cluster
         self._tried_bps[row] = tried_bps
-        lasts_s = packets * PACKET_BYTES * 8 / beside_bps if arriving_bps > beside_bps else LASTS_S
+        lasts_s = packets * PACKET_BYTES * 8 / beside_bps if sending_bps > beside_bps else LASTS_S
         self._settled_at[row] = now + lasts_s + SETTLES_S
         return Probe(transport, beside_bps, packets, self._last_cluster)
 

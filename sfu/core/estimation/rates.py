@@ -24,6 +24,7 @@ LIMITED, LIMITED_BACK_OFF = 0.8, 0.95  # the same where less than this share of 
 # else's download the lowest layers would be given up step by step
 HARDLY_SENDS = 0.5  # of the estimate, lately: what arrives then says nothing of the path, and a stall of the remote is
 # no reason to give up all but that
+SLOWED = 0.5  # of what arrived lately: the queue of a probe or a key frame drains as fast as the path was known to be
 USED_FOR_S = 2.0  # "lately": when a path falls to a sixth, a sixth arrives at once
 GROWTH_PER_S = 1.08  # far from where the path ended last (GCC draft §5.5)
 PACKET_BITS = 1200 * 8  # near to it: one packet per response time (GCC draft §5.5)
@@ -89,15 +90,16 @@ class Rates:
         outstands = stands & (now - self.fell_at[rows] >= STANDING_PATIENCE_S)
         floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
         answerable = grows | floods | outstands
-        # What loses packets is no passing queue, whoever has made it.
-        excused = signals.is_excused & ~signals.is_losing
+        used_bps = np.maximum(signals.arriving_bps, self._used_bps[rows] * np.exp(-elapsed_s / USED_FOR_S))
+        # What loses packets is no passing queue, whoever has made it; nor what passes far slower than before.
+        slower = floods & (signals.carried_bps < SLOWED * used_bps)
+        excused = signals.is_excused & ~signals.is_losing & ~slower
         overused = answerable & ~excused & ~rests & (signals.carried_bps > 0)
         # Who sends much less than it might has hardly filled the queue alone, and drains it by sending still less.
         limited = signals.arriving_bps < LIMITED * before
         share = np.where(limited, LIMITED_BACK_OFF, BACK_OFF)
         # And who sends next to nothing learns little of the path: one step at a time.
-        used_bps = np.maximum(signals.arriving_bps, self._used_bps[rows] * np.exp(-elapsed_s / USED_FOR_S))
-        self._used_bps[rows] = used_bps
+        self._used_bps[rows] = np.where(overused, signals.carried_bps, used_bps)
         lowest = np.where((used_bps < HARDLY_SENDS * before) & ~stands, BACK_OFF * before, 0.0)
         fallen = np.minimum(before, np.maximum(share * signals.carried_bps, lowest))
         after = np.where(overused, fallen, after)

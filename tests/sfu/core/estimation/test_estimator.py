@@ -65,6 +65,20 @@ def test_overuse_is_answered_within_half_a_second() -> None:
     assert paths.bps(1) < 0.6e6
 
 
+def test_a_probe_is_beside_what_leaves_and_not_what_arrives() -> None:
+    """A round trip of 0.4 s ago half as much was sent."""
+    beside_bps = []
+    for in_flight_bytes in (25_000, 50_000):
+        paths = Paths(Bottleneck(1, rate_bps=1e9), has_bps=0.5e6)
+        paths.run(3.0)
+        paths.estimator.set_goal(1, 4e6, paths.now)
+        report = np.array([(1, paths.now, 0.4, 1, 0, 0, 0, in_flight_bytes, 0)], REPORT)
+        paths.estimator.on_feedback(FeedbackBatch(report, np.empty(0, GROUP), np.empty(0, CLUSTER)), paths.now)
+        (probe,) = paths.estimator.take_probes(paths.now)
+        beside_bps.append(probe.rate_bps)
+    assert beside_bps[0] - beside_bps[1] == pytest.approx(8 * 25_000 / 0.5, rel=0.05)
+
+
 def test_changes_are_told_once_and_small_ones_not() -> None:
     paths = Paths(Bottleneck(1, rate_bps=1e9))
     paths.run(5.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sfu.core.estimation.loss import Loss
+from sfu.core.estimation.loss import ANSWERED_FOR_S, Loss
 
 ROW = np.array([0])
 EVERY_S = 0.1
@@ -55,6 +55,14 @@ def test_what_falls_off_a_queue_is_never_usual() -> None:
 def test_a_few_packets_say_nothing() -> None:
     loss = fresh()
     run(loss, 0.5, 2.0, packets=0.6)
+    assert not loss.is_congestion(ROW)[0]
+
+
+def test_one_burst_soon_after_an_answer_is_no_congestion() -> None:
+    loss = fresh()
+    now = run(loss, 0.12, 1.0)
+    loss.on_answered(ROW, np.array([0.1]), now)
+    run(loss, 0.2, EVERY_S, now + ANSWERED_FOR_S)  # six of thirty
     assert not loss.is_congestion(ROW)[0]
 
 

@@ -80,6 +80,8 @@ STANDING = Case(carried_bps=1e6, waited_s=0.3, may_grow=False)
         ("nor is there any where packets pass without waiting", replace(OVER, waited_s=0.0), 2e6),
         ("a probe's own queue is no overuse", replace(OVER, is_excused=True), 2e6),
         ("unless it loses packets", replace(OVER, is_excused=True, is_losing=True), BACK_OFF * 1e6),
+        ("nor is it a passing flood", replace(OVER, is_excused=True, later_s=0.2), 2e6),
+        ("unless it passes far slower", replace(OVER, is_excused=True, later_s=0.2, carried_bps=8e5), BACK_OFF * 8e5),
         ("nor is there a trend in what is left of it", replace(OVER, is_settling=True), 2e6),
         ("but a flood", replace(OVER, is_settling=True, later_s=0.2), BACK_OFF * 1e6),
         ("a flood: the same, whatever the trend says", replace(OVER, usage=Usage.NORMAL, later_s=0.2), BACK_OFF * 1e6),
