@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page
@@ -16,6 +17,7 @@ from tests.support.server import RunningServer
 pytestmark = pytest.mark.chromium
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+Scheme = Literal["light", "dark"]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 # Best practices too, not only the rules of WCAG.
 RUN = """
@@ -43,12 +45,12 @@ def axe() -> str:
     return AXE.read_text()
 
 
-async def complaints(page: Page, axe: str) -> list[str]:
-    """In both colour schemes. Transitions of colour are over by then: the page has none."""
+async def complaints(page: Page, axe: str, schemes: Sequence[Scheme] = ("light", "dark")) -> list[str]:
+    """In both colour schemes, unless told. Transitions of colour are over by then: the page has none."""
     found: list[str] = []
     if not await page.evaluate("typeof axe === 'object'"):
         await page.evaluate(axe)  # not bound by the page's policy, unlike a script element
-    for scheme in ("light", "dark"):
+    for scheme in schemes:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += [f"{scheme}: {line}" for line in await page.evaluate(RUN)]
     return found
