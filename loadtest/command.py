@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from loadtest import chart, plans
+from loadtest import chart, making, plans, recording
 from loadtest.beside import beside, verdicts
 from loadtest.bots import Entry
 from loadtest.floor import NoFloor, measure_floor
@@ -40,10 +41,13 @@ from signaling.errors import Refused
 SAMPLES_PER_S: Final = 4000
 # What `max` may come to, packets/s: sampled as at the rate it begins with, the generator would decrypt half of that.
 HIGHEST_PPS: Final = 640_000
+# Of a recording that is made into files, for what that costs: start-up is taken off, and little beside it then.
+MADE_S: Final = 10.0
 COULD_NOT: Final = (
     Unavailable,
     CannotStart,
     NoFloor,
+    recording.NotRecorded,
     Refused,
     RoomClosed,
     HandshakeFailed,
@@ -57,6 +61,7 @@ SCENARIOS: Final = {
     "audio": "everybody speaks and hears everybody",
     "churn": "a meeting that people leave and join all the time",
     "beside": "one-to-many, alone and beside what an app backend and people who join ask of the server",
+    "recording": "rooms, alone and all of them recorded; and what files of a recording cost",
     "max": "one-to-many, at ever higher rates of video, until 1 %% is lost",
 }
 EPILOG: Final = """\
@@ -66,6 +71,7 @@ examples:
   sfu loadtest meeting --participants 10 --layers 3 --json result.json
   sfu loadtest max --subscribers 50
   sfu loadtest beside --subscribers 10                          1 000 room reads/s, then 200 joins/s
+  sfu loadtest recording --rooms 20                             20 rooms of two, recorded in copy mode
 
 How to read a result: loadtest/README.md.
 """
@@ -110,13 +116,14 @@ def _add_people(parser: argparse.ArgumentParser, scenario: str) -> None:
             "--subscribers", type=_counts, default=[50], metavar="N", help="or several: 10,50,100 (default 50)"
         )
     else:
-        default = 30 if scenario == "audio" else 10
+        default = {"audio": 30, "recording": 2}.get(scenario, 10)
         parser.add_argument(
             "--participants", type=_counts, default=[default], metavar="N", help=f"or several (default {default})"
         )
     if scenario == "churn":
         parser.add_argument("--churn", type=_positive, default=1.0, metavar="R", help="leave and join per second")
-    parser.add_argument("--rooms", type=_count, default=1, metavar="N", help="of each as many (default 1)")
+    rooms = 20 if scenario == "recording" else 1
+    parser.add_argument("--rooms", type=_count, default=rooms, metavar="N", help=f"of each as many (default {rooms})")
     parser.add_argument("--join-rate", type=_positive, default=20.0, metavar="R", help="joins per second (default 20)")
 
 
@@ -159,6 +166,9 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.png and not chart.is_available():
         print("sfu loadtest: --png needs matplotlib: pip install sfu[loadtest]", file=sys.stderr)
         return 2
+    if parsed.scenario == "recording" and parsed.url:
+        print("sfu loadtest: recording reads the server's disk: it has to be one of its own", file=sys.stderr)
+        return 2
     # Three sockets and more for each bot.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -176,7 +186,7 @@ def _run(parsed: argparse.Namespace) -> int:
     bar.clear()
     apart = "" if cores is None else f", server on core {cores[0]}, generator on {cores[1]}"
     print(f"{machine}{apart}\n{points[-1].plane} plane, {points[-1].srtp_profile}\n\n{table(points)}")
-    told = verdicts(points) if parsed.scenario == "beside" else []
+    told = _verdicts(parsed.scenario, points)
     print("".join(f"\n{text}{'' if is_well else '  missed'}" for text, is_well in told))
     if parsed.json:
         parsed.json.write_text(json.dumps(to_json(points, machine, parsed.scenario), indent=1) + "\n")
@@ -187,12 +197,20 @@ def _run(parsed: argparse.Namespace) -> int:
     return 3 if any(one.loss >= MOST_LOSS for one in points) and parsed.scenario != "max" else 0
 
 
+def _verdicts(scenario: str, points: Sequence[Point]) -> list[tuple[str, bool]]:
+    if scenario == "beside":
+        return verdicts(list(points))
+    if scenario == "recording":
+        return [*recording.verdicts(points), *making.verdicts(making.cost_s(MADE_S))]
+    return []
+
+
 async def _measure_all(parsed: argparse.Namespace, cores: tuple[int, int] | None, bar: Bar) -> list[Point]:
     """A fresh server for each size."""
     course = _course(parsed)
     points: list[Point] = []
     for plan in _plans(parsed):
-        async with _server(parsed, cores) as server:
+        async with _server(parsed, cores) as (server, recordings):
             traffic = Traffic(
                 feedback=not parsed.no_feedback,
                 sample_every=_sample_every(plan, course, parsed.scenario),
@@ -205,11 +223,18 @@ async def _measure_all(parsed: argparse.Namespace, cores: tuple[int, int] | None
                         points += await highest(stage, bar.say)
                     elif parsed.scenario == "beside":
                         points += await beside(stage, parsed.reads, parsed.joins)
+                    elif parsed.scenario == "recording":
+                        points += await recording.recorded(stage, recordings)
                     else:
                         points += await steady(stage)
             finally:
                 await traffic.close()
-        if cores is not None and not parsed.url and course.expects_all and parsed.scenario not in ("beside", "max"):
+        if (
+            cores is not None
+            and not parsed.url
+            and course.expects_all
+            and parsed.scenario not in ("beside", "max", "recording")
+        ):
             bar.show("measuring the kernel alone", 0, 1)
             floor_us, _ = await measure_floor(plan, course.rates, cores)
             points[-1] = replace(points[-1], kernel_floor_us_per_packet=floor_us)
@@ -222,14 +247,19 @@ def _sample_every(plan: Plan, course: Course, scenario: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _server(parsed: argparse.Namespace, cores: tuple[int, int] | None) -> AsyncIterator[RunningServer | None]:
-    if parsed.url:
-        yield None
-        return
-    options = [f"--workers={parsed.workers}"] if parsed.workers else []
-    allowed = None if cores is None else {cores[0]}
-    async with running_server(allowed, options, busy_python=parsed.busy_python) as server:
-        yield server
+async def _server(
+    parsed: argparse.Namespace, cores: tuple[int, int] | None
+) -> AsyncIterator[tuple[RunningServer | None, Path]]:
+    """And where its recordings lie."""
+    with tempfile.TemporaryDirectory() as recordings:
+        if parsed.url:
+            yield None, Path(recordings)
+            return
+        options = [f"--workers={parsed.workers}"] if parsed.workers else []
+        options += [f"--recordings={recordings}"] if parsed.scenario == "recording" else []
+        allowed = None if cores is None else {cores[0]}
+        async with running_server(allowed, options, busy_python=parsed.busy_python) as server:
+            yield server, Path(recordings)
 
 
 def _entry(parsed: argparse.Namespace, server: RunningServer | None) -> Entry:
@@ -242,7 +272,7 @@ def _plans(parsed: argparse.Namespace) -> list[Plan]:
     match parsed.scenario:
         case "one-to-many" | "beside" | "max":
             return [plans.one_to_many(count, parsed.rooms) for count in parsed.subscribers]
-        case "meeting":
+        case "meeting" | "recording":
             return [plans.meeting(count, parsed.rooms) for count in parsed.participants]
         case "audio":
             return [plans.audio_only(count, parsed.rooms) for count in parsed.participants]

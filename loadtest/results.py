@@ -65,6 +65,7 @@ class Point:
     kernel_floor_us_per_packet: float | None = None  # for sending the same alone (floor.py), if that was measured
     strangers_pps: float = 0.0  # datagrams from unknown addresses that came besides
     beside: dict[str, Any] | None = None  # requests of an app backend: how many were served, and how fast
+    recording: dict[str, Any] | None = None  # of all rooms: what their journals have, and what that cost
 
     @property
     def above_kernel_us_per_packet(self) -> float | None:

@@ -59,11 +59,6 @@ def fragment(number: int, runs: Sequence[Run]) -> bytes:
     return _moof(number, runs, header_bytes + 8) + _box(b"mdat", data)
 
 
-def nal_units(annex_b: bytes) -> list[bytes]:
-    """Of a byte stream with start codes, without them and the zeros before them."""
-    return [unit for piece in annex_b.split(b"\x00\x00\x01") if (unit := piece.rstrip(b"\x00"))]
-
-
 def with_lengths(units: Iterable[bytes]) -> bytes:
     return b"".join(struct.pack(">I", len(unit)) + unit for unit in units)
 

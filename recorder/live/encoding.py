@@ -16,6 +16,7 @@ from recorder.live import boxes
 from recorder.live.boxes import AUDIO_TIMESCALE, AUDIO_TRACK, VIDEO_TIMESCALE, VIDEO_TRACK, Run, Sample
 from recorder.live.config import LiveConfig
 from recorder.media.sound import Samples
+from signaling.client.packetising import nal_units
 
 # An AAC encoder gives a frame when it has seen the next two: so much sound it is fed beyond a part's end.
 LOOK_AHEAD_SAMPLES = 4096
@@ -40,7 +41,7 @@ class FragmentEncoder:
         self._video: list[_Packet] = []
         self._audio: list[_Packet] = []
         self._number = 0
-        units = {unit[0] & 31: unit for unit in boxes.nal_units(self._pictures.extradata or b"")}
+        units = {unit[0] & 31: unit for unit in nal_units(self._pictures.extradata or b"")}
         # Two bytes say all; what FFmpeg puts behind repeats it for decoders of another kind.
         self.beginning = boxes.beginning(size, (units[_SPS], units[_PPS]), (self._sound.extradata or b"")[:2])
 
@@ -49,7 +50,7 @@ class FragmentEncoder:
         frame.pict_type = PictureType.I if key else PictureType.NONE
         for packet in self._pictures.encode(frame):
             assert packet.pts is not None
-            content = boxes.with_lengths(boxes.nal_units(bytes(packet)))
+            content = boxes.with_lengths(nal_units(bytes(packet)))
             self._video.append(_Packet(packet.pts, packet.is_keyframe, content))
 
     def sound(self, samples: Samples) -> None:
