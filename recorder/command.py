@@ -13,6 +13,7 @@ from typing import Final, TextIO
 
 from recorder.config import DEFAULT_CONTAINER, FilesConfig, MediaConfig, Mode
 from recorder.files.output import CONTAINERS, WITH_VIDEO
+from recorder.manifest import FILE_NAME
 from recorder.mix import layouts
 from recorder.mix.layouts import BUILT_IN, Layout
 from recorder.mix.mixing import CannotMix, mix, stems
@@ -87,6 +88,12 @@ def run_recover(arguments: argparse.Namespace) -> int:
         return 1
     bar.end()
     manifest = recovered.manifest
+    if manifest.encrypted:
+        print(
+            "sfu recover: it was encrypted end to end: the journal has what was sent, of which no files can be made; "
+            f"{arguments.directory / FILE_NAME} says who was there",
+            file=sys.stderr,
+        )
     for file in manifest.files:
         print(f"{arguments.directory / file.path}  {file.duration_s:.1f} s  {file.participant}")
     for damage in manifest.journal.damaged:

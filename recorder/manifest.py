@@ -122,7 +122,8 @@ class Journal(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`complete`: the journal says that the recording was stopped; else it was interrupted, and `ended` is empty."""
+    """`complete`: the journal says that the recording was stopped; else it was interrupted, and `ended` is empty.
+    `encrypted`: end to end; the journal has ciphertext, of which no files can be made."""
 
     version: int
     recording: str
@@ -140,6 +141,7 @@ class Manifest(msgspec.Struct, frozen=True):
     pauses: list[Span]
     missing: list[Change]
     journal: Journal
+    encrypted: bool = False
 
 
 def build(
@@ -178,6 +180,7 @@ def build(
         pauses=_spans(marks.pauses),
         missing=_changes(marks.missing),
         journal=journal,
+        encrypted=marks.encrypted,
     )
 
 

@@ -106,5 +106,6 @@ class SessionMarks:
     pauses: Intervals = field(default_factory=lambda: Intervals(10_000))
     missing: list[Moment] = field(default_factory=list)  # frames of the sink, entries of the journal
     ended: str | None = None
+    encrypted: bool = False  # end to end: what was taken cannot be decoded
     until_s: float = 0.0
     ignored: int = 0  # entries that claimed to be of a time or track that cannot be

@@ -19,6 +19,7 @@ from recorder.journal import (
     FramesDropped,
     JournalGap,
     LayerSwitched,
+    MediaEncrypted,
     Packet,
     ParticipantJoined,
     ParticipantLeft,
@@ -98,7 +99,7 @@ class Session:
         if take is None:
             self.marks.ignored += 1
             return
-        if self._paused or not self._may_take(take.marks.participant):
+        if self._paused or self.marks.encrypted or not self._may_take(take.marks.participant):
             return
         if take.on_packet(packet):
             self._senders[packet.track].forget_layer(packet.track, packet.layer)
@@ -150,6 +151,8 @@ class Session:
                 participant.consents.append((at_s, event.given))
             case SpeakersChanged():
                 marks.speakers.append((at_s, event.participants))
+            case MediaEncrypted():
+                marks.encrypted = True
             case RecordingPaused():
                 self._paused = True
                 marks.pauses.begin(at_s)

@@ -18,6 +18,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     `departure_timeout_s`: how long it stays after the last one left. `locked`: nobody new comes in but who administers.
     `lobby`: who does not administer waits to be admitted. `history_messages`: so many of the last messages to all are
     kept for who comes later. `recording_consent`: of a recording, only who has consented is taken.
+    `record_ciphertext`: though it is end-to-end encrypted it may be recorded, as ciphertext.
     `auto_record`: it is recorded so, from when the first one comes."""
 
     max_participants: int
@@ -31,6 +32,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     metadata: str = ""
     webhook_url: str = ""
     recording_consent: bool = False
+    record_ciphertext: bool = False
     auto_record: RecordingOptions | None = None
 
 
@@ -48,6 +50,7 @@ class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     metadata: str | UnsetType = UNSET
     webhook_url: str | UnsetType = UNSET
     recording_consent: bool | UnsetType = UNSET
+    record_ciphertext: bool | UnsetType = UNSET
     auto_record: RecordingOptions | UnsetType | None = UNSET
 
 
@@ -77,12 +80,24 @@ def changed(settings: RoomSettings, changes: RoomChanges, limits: RoomLimits) ->
         _check_url(result.webhook_url)
     if result.auto_record is not None:
         if result.end_to_end_encrypted:
-            raise Refused("out_of_range", "auto_record: an end-to-end encrypted room cannot be recorded")
+            try:
+                check_encrypted(result, result.auto_record)
+            except Refused as error:
+                raise Refused("out_of_range", f"auto_record: {error.reason}") from error
         if contradiction := result.auto_record.contradiction():
             raise Refused("out_of_range", f"auto_record: {contradiction}")
     if result.end_to_end_encrypted and result.history_messages:
         raise Refused("out_of_range", "history_messages: an end-to-end encrypted room keeps none")
     return result
+
+
+def check_encrypted(settings: RoomSettings, options: RecordingOptions) -> None:
+    """Whether an end-to-end encrypted room may be recorded so. Raises Refused."""
+    if not settings.record_ciphertext:
+        detail = "what passes through this room cannot be decoded here; with record_ciphertext it is recorded as it is"
+        raise Refused("end_to_end_encrypted", detail)
+    if options.live is not None:
+        raise Refused("end_to_end_encrypted", "of what cannot be decoded here there can be no live composite")
 
 
 def _check(name: str, value: float, lowest: float, highest: float) -> None:

@@ -93,6 +93,10 @@ class LayerSwitched(_Event, frozen=True, tag="layer_switched"):
     reason: str = ""
 
 
+class MediaEncrypted(_Event, frozen=True, tag="media_encrypted"):
+    """The senders encrypt end to end: payloads are ciphertext, which nobody here can decode."""
+
+
 class SpeakersChanged(_Event, frozen=True, tag="speakers_changed"):
     """Who speaks, the dominant one first."""
 
@@ -133,6 +137,7 @@ AnyEvent = (
     | TrackEnded
     | TrackMuted
     | LayerSwitched
+    | MediaEncrypted
     | SpeakersChanged
     | FramesDropped
     | JournalGap

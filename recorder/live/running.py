@@ -75,6 +75,8 @@ def _run(tail: JournalTail, target: Path, layout: Layout, config: LiveConfig, st
     has_ended = stream.ended or tail.boot != boot_name()
     if has_ended and not (target / WINDOW).exists():
         raise CannotCompose(f"{target.parent}: the recording does not run any more; `sfu mix` makes one file of it")
+    if stream.encrypted:
+        raise CannotCompose(f"{target.parent}: it is encrypted end to end, and cannot be decoded")
     live = LiveDirectory(
         target,
         config,

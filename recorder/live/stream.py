@@ -52,6 +52,11 @@ class LiveStream:
         ended_s = self._composite.ended_s
         return ended_s is not None and (self._pace is None or self._pace.next_s >= ended_s)
 
+    @property
+    def encrypted(self) -> bool:
+        """End to end: there is nothing that could be shown."""
+        return self._composite.session.marks.encrypted
+
     def on_entries(self, entries: Iterable[Entry]) -> None:
         self._composite.on_entries(entries)
 

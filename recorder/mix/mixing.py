@@ -40,6 +40,8 @@ def load(directory: Path) -> Manifest:
         raise CannotMix(f"{path}: {error.strerror} (`sfu recover` makes one)") from error
     except ValueError as error:
         raise CannotMix(f"{path}: {error}") from error
+    if manifest.encrypted:
+        raise CannotMix(f"{directory}: it was encrypted end to end; what its journal has cannot be decoded")
     root = directory.resolve()
     for file in manifest.files:
         if not (directory / file.path).resolve().is_relative_to(root):

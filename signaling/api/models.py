@@ -52,6 +52,9 @@ Empty = Annotated[
 AsksConsent = Annotated[
     bool, Meta(description="Of a recording only who has consented is taken; clients ask for it while one runs.")
 ]
+RecordsCiphertext = Annotated[
+    bool, Meta(description="It may be recorded though it is end-to-end encrypted: a journal of ciphertext, no files.")
+]
 AutoRecord = Annotated[
     RecordingOptions | None,
     Meta(description="It is recorded so by itself, from when the first one comes until it is empty for a minute."),
@@ -88,6 +91,7 @@ class Room(Struct, frozen=True, kw_only=True):
     metadata: Metadata
     webhook_url: WebhookUrl
     recording_consent: AsksConsent
+    record_ciphertext: RecordsCiphertext
     auto_record: AutoRecord
 
 
@@ -105,6 +109,7 @@ class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     metadata: Metadata | UnsetType = UNSET
     webhook_url: WebhookUrl | UnsetType = UNSET
     recording_consent: AsksConsent | UnsetType = UNSET
+    record_ciphertext: RecordsCiphertext | UnsetType = UNSET
     auto_record: AutoRecord | UnsetType = UNSET
 
 

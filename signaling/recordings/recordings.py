@@ -41,6 +41,7 @@ from signaling.recordings.recorder import RecorderProcess
 from signaling.recordings.session import RecordingSession
 from signaling.recordings.uploading import Uploading
 from signaling.records import StoredRecording
+from signaling.room_settings import check_encrypted
 from signaling.rooms import RoomDirectory
 from signaling.store import Store
 from signaling.switchboard import Switchboard
@@ -133,7 +134,7 @@ class Recordings:
         def begin(rooms: RoomDirectory, now: float) -> tuple[StoredRecording, int]:
             view = rooms.room(room)
             if view.settings.end_to_end_encrypted:
-                raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
+                check_encrypted(view.settings, options)
             self._check_limits(room, options)
             stored = StoredRecording(
                 id=id,

@@ -111,6 +111,7 @@ class RecordingSession:
         self._replies: dict[int, Callable[[AnyReply], None]] = {}
         self._tracks: dict[str, _Track] = {}
         self._present: dict[str, str] = {}  # name by identity
+        self._encrypted = observed.room.end_to_end_encrypted
         self._consents = Consents(observed.room.recording_consent)
         self._paused: bool | None = None  # None: never was
         self._ends_at = None if options.max_duration_s is None else now + options.max_duration_s
@@ -194,8 +195,8 @@ class RecordingSession:
                 self._consents.on_said(identity, given)
                 self._note_consent(identity)
             case RoomChanged(room=state):
-                if state.end_to_end_encrypted:
-                    self.stop("end_to_end_encrypted", None)  # what comes from now on could not be decoded
+                if state.end_to_end_encrypted != self._encrypted:
+                    self.stop("end_to_end_encrypted", None)  # what comes from now on is not what it was begun for
                 self._consents.needed = state.recording_consent
                 self._note_consent(*self._present)
             case _:
@@ -307,6 +308,8 @@ class RecordingSession:
 
     def _open(self, address: str) -> None:
         self.state = State.OPENING
+        if self._encrypted:  # first of all, so that nobody takes it for what can be decoded
+            self._note(journal.MediaEncrypted())
         for identity, name in self._present.items():
             self._note(journal.ParticipantJoined(identity, name))
         self._consents.on_process()

@@ -21,7 +21,7 @@ from signaling.api.recording_models import Mix, Recording
 from signaling.client.api import ApiError, ServerApi, Unreachable
 from signaling.events import RecordingState
 from signaling.limits import RecordingLimits
-from signaling.recordings.options import MixOptions, RecordingOptions
+from signaling.recordings.options import LiveWish, MixOptions, RecordingOptions
 from signaling.server import Server
 from tests.signaling.api.calling import backend, declined, present
 from tests.signaling.api.test_examples import try_example
@@ -171,6 +171,13 @@ async def test_what_is_refused(tmp_path: Path) -> None:
         await api.create_room(RoomWish(name="secret", end_to_end_encrypted=True))
         with declined("end_to_end_encrypted"):
             await api.start_recording("secret")
+        await api.change_room("secret", RoomChange(record_ciphertext=True))
+        with declined("end_to_end_encrypted"):
+            await api.start_recording("secret", RecordingOptions(live=LiveWish()))
+        with declined("out_of_range"):
+            await api.change_room("secret", RoomChange(auto_record=RecordingOptions(live=LiveWish())))
+        with declined("out_of_range"):
+            await api.change_room("secret", RoomChange(auto_record=RecordingOptions(), record_ciphertext=False))
         for operation in (api.get_recording, api.pause_recording, api.resume_recording, api.stop_recording):
             with declined("recording_not_found"):
                 await operation("REC_0")

@@ -12,6 +12,7 @@ from recorder.control import Failed as RecorderFailed
 from recorder.journal.events import (
     ConsentChanged,
     LayerSwitched,
+    MediaEncrypted,
     ParticipantJoined,
     RecordingPaused,
     RecordingResumed,
@@ -55,6 +56,7 @@ class Recording:
         *present: Participant,
         media: dict[str, str | None] | None = None,
         consent: bool = False,
+        encrypted: bool = False,
         **options: Any,
     ) -> None:
         self.now = 10.0
@@ -68,7 +70,11 @@ class Recording:
             "room",
             "/rec/REC_1",
             RecordingOptions(**options),
-            Observed(present, media or {}, RoomState(max_participants=9, version=1, recording_consent=consent)),
+            Observed(
+                present,
+                media or {},
+                RoomState(max_participants=9, version=1, recording_consent=consent, end_to_end_encrypted=encrypted),
+            ),
             Names(7, count(1), lambda: "TR"),
             self.now,
         )
@@ -124,6 +130,21 @@ class Recording:
 
 
 ADA = somebody("ada", described("ada-mic"), described("ada-cam", "camera"))
+
+
+def test_ciphertext_is_said_to_be_so_before_anything_of_it_is_named() -> None:
+    recording = Recording(ADA, encrypted=True).begin()
+    notes = [order.event for order in recording.orders if isinstance(order, Note)]
+    assert isinstance(notes[0], MediaEncrypted) and recording.tapped() == ["ada-mic", "ada-cam"]
+    state = RoomState(max_participants=9, version=2, end_to_end_encrypted=True, locked=True)
+    recording.happens(moderation_messages.RoomChanged(room=state))
+    assert recording.session.reason == ""
+    recording.session.on_recorder_lost(recording.now)  # the next one's journal goes on, and says it again
+    recording.drain()
+    recording.begin()
+    assert len(recording.noted(MediaEncrypted)) == 2
+    recording.happens(moderation_messages.RoomChanged(room=replace(state, end_to_end_encrypted=False, version=3)))
+    assert recording.session.reason == "end_to_end_encrypted"
 
 
 def test_takes_what_is_there_and_what_comes() -> None:
