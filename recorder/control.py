@@ -1,6 +1,7 @@
 """The contract between signaling and the recorder's processes: what they are told, and what they say. msgpack frames.
 
     signaling ── Begin ──► Begun or Failed       then the plane may be told of the sink's address
+              ◄── Listening ──                   the plane has opened the sink; before, ten frames may wait in it
               ── Note ───► (into the journal)    what happened in the room, with the tracks that begin and end
               ◄── Progress ──                    each second, and when the disk gives trouble or is well again
               ── End ────► Ended                 the journal is whole
@@ -117,6 +118,12 @@ class Begun(Message, frozen=True, kw_only=True):
     address: str  # of its sink, for the plane
 
 
+class Listening(Message, frozen=True, kw_only=True):
+    """The plane's end of its sink is known. What is tapped from now on is not lost to a process that starts slowly."""
+
+    recording: str
+
+
 class Progress(Message, frozen=True, kw_only=True):
     """So far, since the process began with it. `state` is a JournalState, `failure` says in words what is wrong."""
 
@@ -200,6 +207,7 @@ class Pong(Message, frozen=True, kw_only=True):
 
 AnyWord = (
     Begun
+    | Listening
     | Progress
     | Ended
     | Made

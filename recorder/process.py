@@ -3,7 +3,7 @@
     orders in ─► Taking, one per recording ─► journals          Make ─► finishing.py, a process of its own
                  Composing, where it is wished: live/, a process of its own
                                                                 Mix ─► mix_queue.py ─► mixing.py, likewise
-    words out ◄─ Begun, Progress, Ended, Made, Failed
+    words out ◄─ Begun, Listening, Progress, Ended, Made, Failed
 
 One serves all rooms. It ends with its socket: without signaling nobody would tell it who comes and goes. What it was
 taking then stays as it is, journals without an end, for the next one to go on with.
@@ -31,7 +31,7 @@ from msgspec.structs import replace
 from recorder import control
 from recorder.composing import Composing
 from recorder.config import JournalConfig
-from recorder.control import Begin, Begun, End, Ended, Failed, Made, Make, Mix, Note, Ping, Pong, StopMix
+from recorder.control import Begin, Begun, End, Ended, Failed, Listening, Made, Make, Mix, Note, Ping, Pong, StopMix
 from recorder.mix_queue import MixQueue
 from recorder.taking import Taking
 from sfu.control import MalformedFrame
@@ -141,7 +141,12 @@ class Process:
                 taking.begin_again()
             else:
                 taking = self._takings[order.recording] = Taking(
-                    order.recording, order.room, Path(order.directory), JournalConfig(), self._new_address
+                    order.recording,
+                    order.room,
+                    Path(order.directory),
+                    JournalConfig(),
+                    self._new_address,
+                    lambda: self._say(Listening(recording=order.recording)),
                 )
         except OSError as error:
             logger.error("recording %s cannot begin: %s", order.recording, error)

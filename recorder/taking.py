@@ -20,10 +20,16 @@ JOURNAL = "journal"
 
 class Taking:
     """`new_address` gives the path of a socket that only we may write to. Raises OSError when the journal or the socket
-    cannot be made."""
+    cannot be made. `on_listening` is called for each sink, when the plane has opened it."""
 
     def __init__(
-        self, recording: str, room: str, directory: Path, config: JournalConfig, new_address: Callable[[], str]
+        self,
+        recording: str,
+        room: str,
+        directory: Path,
+        config: JournalConfig,
+        new_address: Callable[[], str],
+        on_listening: Callable[[], None],
     ) -> None:
         self.recording = recording
         self._withholding = Withholding()
@@ -33,6 +39,7 @@ class Taking:
         epoch = Epoch(recording, room, boot_name(), time.monotonic(), time.time())
         self._writer = JournalWriter(directory / JOURNAL, config, epoch)
         self._new_address = new_address
+        self._on_listening = on_listening
         try:
             self._open_reader()
         except OSError:
@@ -84,12 +91,18 @@ class Taking:
 
     def _open_reader(self) -> None:
         self._reader = TapReader(self._new_address())
-        self._task = asyncio.get_running_loop().create_task(self._read(self._reader))
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._read(self._reader)), loop.create_task(self._listen(self._reader))]
 
     def _close_reader(self) -> None:
         self._dropped += self._reader.dropped
         self._reader.close()
-        self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _listen(self, reader: TapReader) -> None:
+        await reader.connected.wait()
+        self._on_listening()
 
     async def _read(self, reader: TapReader) -> None:
         writer, takes = self._writer, self._withholding.takes

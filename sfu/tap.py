@@ -33,7 +33,7 @@ class TapReader:
         self.address = address
         self.dropped = 0  # frames the plane could not deliver, as far as the frames read so far tell
         self.malformed = 0
-        self._connected = False
+        self.connected = asyncio.Event()  # from then on as much waits as the buffer holds; before, ten frames
         self._frames_in_turn = 0
         self._readable: asyncio.Future[None] | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -98,8 +98,8 @@ class TapReader:
     def _connect_back(self, sender: str | bytes | None) -> None:
         """At the first frame. Unconnected, the kernel queues ten datagrams and no more; and from now on nobody else
         can write here."""
-        if not self._connected and sender:
-            self._connected = True
+        if not self.connected.is_set() and sender:
+            self.connected.set()
             with contextlib.suppress(OSError):  # from another network namespace; then ten must do
                 self._socket.connect(sender)
 

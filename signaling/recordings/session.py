@@ -1,6 +1,6 @@
 """One recording while it runs: an onlooker of its room that has tracks tapped, and tells the recorder of it. Sans-IO.
 
-    BEGINNING ─ Begun ─► OPENING ─ sink open ─► TAKING ── stop, a limit, the room ends ──► ENDING ─ Ended ─► CLOSED
+    BEGINNING ─ Begun ─► OPENING ─ Listening ─► TAKING ── stop, a limit, the room ends ──► ENDING ─ Ended ─► CLOSED
         ▲                                          │
         └──── the recorder, or the sink, is lost ──┘         and the same recording goes on
 
@@ -20,7 +20,7 @@ from enum import Enum, auto
 from msgspec.structs import replace
 
 from recorder import control as tape
-from recorder.control import AnyOrder, AnyWord, Begin, Begun, End, Ended, Note, Progress
+from recorder.control import AnyOrder, AnyWord, Begin, Begun, End, Ended, Listening, Note, Progress
 from recorder.journal import events as journal
 from sfu import control
 from sfu.control import AnyCommand, AnyNotice, AnyReply, Failed, LayerTapped, SinkLost, TrackTapped
@@ -118,6 +118,7 @@ class RecordingSession:
         self._answer_by: float | None = now + RECORDER_TIMEOUT_S
         self._empty_until: float | None = None
         self._has_emptied = False  # just now: when that is, the timer knows
+        self._is_open = self._listens = False  # the plane's end of the sink, the recorder's
         for participant in observed.participants:
             self._on_present(participant)
         for track in self._tracks.values():
@@ -237,11 +238,14 @@ class RecordingSession:
     def on_word(self, word: AnyWord, now: float) -> None:
         match word:
             case Begun(address=address) if self.state is State.BEGINNING:
-                self._answer_by = None
+                self._answer_by = now + RECORDER_TIMEOUT_S
                 self.begun = True
                 self._open(address)
             case Begun():  # stopped before its process had started: there is a journal, with nothing in it
                 self.begun = True
+            case Listening() if self.state is State.OPENING:
+                self._listens = True
+                self._take_up()
             case Progress():
                 self.figures.last = word
                 if self._options.max_bytes is not None and self.figures.bytes >= self._options.max_bytes:
@@ -308,6 +312,7 @@ class RecordingSession:
 
     def _open(self, address: str) -> None:
         self.state = State.OPENING
+        self._is_open = self._listens = False
         if self._encrypted:  # first of all, so that nobody takes it for what can be decoded
             self._note(journal.MediaEncrypted())
         for identity, name in self._present.items():
@@ -327,8 +332,15 @@ class RecordingSession:
             logger.warning("recording %s: the sink: %s", self.recording, reply.reason)
             self._begin_again(None)
             return
-        self.state = State.TAKING
-        self._tap()
+        self._is_open = True
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Once both ends of the sink are open: before, what comes first would be lost to a recorder that is slow."""
+        if self._is_open and self._listens:
+            self.state = State.TAKING
+            self._answer_by = None
+            self._tap()
 
     def _on_present(self, participant: Participant) -> None:
         self._present[participant.identity] = participant.name

@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 
 from recorder import control
-from recorder.control import Begin, Begun, End, Ended, Failed, Note, Ping, Pong, Progress
+from recorder.control import Begin, Begun, End, Ended, Failed, Listening, Note, Ping, Pong, Progress
 from recorder.journal import JournalReader, Packet, RecordingEnded, TrackMuted, TrackStarted
 from recorder.journal.records import Event
 from sfu.frame_socket import FrameSocket
@@ -113,6 +113,7 @@ async def test_journals_what_comes_of_tracks_it_was_told_of(recorder: Recorder, 
     await recorder.hear(Pong)
     for _ in range(3):
         plane.send(7)
+    assert (await recorder.hear(Listening)).recording == "REC_1"
     plane.send(8)
     assert (await taken(recorder, 3)).failure == ""
     recorder.say(Note(recording="REC_1", event=TrackMuted(True), track=7))

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from recorder.control import Begin, Begun, End, Ended, Note, Progress
+from recorder.control import Begin, Begun, End, Ended, Listening, Note, Progress
 from recorder.control import Failed as RecorderFailed
 from recorder.journal.events import (
     ConsentChanged,
@@ -81,9 +81,11 @@ class Recording:
         self.session.start()
         self.drain()
 
-    def begin(self) -> Recording:
+    def begin(self, *, listening: bool = True) -> Recording:
         self.session.on_word(Begun(recording="REC_1", address="/tmp/1.sock"), self.now)
         self.drain()
+        if listening:
+            self.hears(Listening(recording="REC_1"))
         return self
 
     def happens(self, event: RoomEvent) -> None:
@@ -130,6 +132,17 @@ class Recording:
 
 
 ADA = somebody("ada", described("ada-mic"), described("ada-cam", "camera"))
+
+
+def test_nothing_is_tapped_before_both_ends_of_the_sink_are_open() -> None:
+    """Ten frames wait for a recorder that has not answered the plane yet: the first second of a busy start was lost."""
+    recording = Recording(ADA).begin(listening=False)
+    assert recording.sinks and recording.tapped() == []
+    recording.hears(Listening(recording="REC_1"))
+    assert recording.tapped() == ["ada-mic", "ada-cam"]
+    silent = Recording(ADA).begin(listening=False)
+    silent.passes(RECORDER_TIMEOUT_S)
+    assert silent.session.reason == "recorder_failed" and not silent.sinks
 
 
 def test_ciphertext_is_said_to_be_so_before_anything_of_it_is_named() -> None:
