@@ -41,7 +41,7 @@ from signaling.errors import Refused
 SAMPLES_PER_S: Final = 4000
 # What `max` may come to, packets/s: sampled as at the rate it begins with, the generator would decrypt half of that.
 HIGHEST_PPS: Final = 640_000
-# Of a recording that is made into files, for what that costs: start-up is taken off, and little beside it then.
+# Of a recording that is made into files, for what that costs.
 MADE_S: Final = 10.0
 COULD_NOT: Final = (
     Unavailable,

@@ -1,24 +1,22 @@
 """What it costs to make files of a journal: two participants with real pictures and sound, in each mode.
 
-A process of its own for each, as the recorder has it, on whatever core is free. CPU time, so a busy machine shows
-little of itself; it does show in the caches.
+CPU time, so a busy machine shows little of itself; it does show in the caches.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.config import JournalConfig, Sync
+from recorder.config import DEFAULT_CONTAINER, FilesConfig, JournalConfig, MediaConfig, Mode, Sync
 from recorder.journal import Epoch, JournalWriter, ParticipantJoined, PayloadFormat, RecordingEnded, TrackStarted
+from recorder.recovery import recover
 from sfu.core.types import Codec
 from sfu.wire import rtp
 from signaling.client.packetising import vp8_payloads
@@ -27,7 +25,7 @@ from signaling.demo.encoding import FRAMES_PER_S, AudioEncoder, VideoEncoder
 from signaling.demo.picture import HEIGHT, WIDTH, Picture
 
 PEOPLE: Final = ("ada", "bob")
-MODES: Final = ("copy", "decode")
+MODES: Final = (Mode.COPY, Mode.DECODE)
 SIZE: Final = (2 * WIDTH, 2 * HEIGHT)
 _KEY_FRAME_EVERY: Final = 10 * FRAMES_PER_S
 _VIDEO, _AUDIO = PayloadFormat(96, "VP8", 90_000), PayloadFormat(111, "opus", 48_000, 2)
@@ -39,7 +37,7 @@ def cost_s(seconds: float) -> dict[str, float]:
     """CPU seconds per second of a participant, by mode, of a recording of so many `seconds`."""
     with tempfile.TemporaryDirectory() as directory:
         write(Path(directory), seconds)
-        return {mode: _make(directory, mode) / seconds / len(PEOPLE) for mode in MODES}
+        return {mode: _make(Path(directory), mode) / seconds / len(PEOPLE) for mode in MODES}
 
 
 def verdicts(costs: dict[str, float]) -> list[tuple[str, bool]]:
@@ -97,15 +95,8 @@ def _sounds(index: int, seconds: float) -> Iterator[Sent]:
         yield at / tone.SAMPLE_RATE, 2 * index + 1, at, [encoder.encode(source.frame())]
 
 
-def _make(directory: str, mode: str) -> float:
-    """CPU seconds, those of starting taken off."""
-    arguments = [sys.executable, "-P", "-m", "recorder.finishing", directory, mode]
-    idle_s = _cpu_s([sys.executable, "-P", "-c", "import recorder.finishing"])
-    return max(0.0, _cpu_s(arguments) - idle_s)
-
-
-def _cpu_s(command: Sequence[str]) -> float:
-    before = getrusage(RUSAGE_CHILDREN)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    after = getrusage(RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def _make(directory: Path, mode: Mode) -> float:
+    """CPU seconds."""
+    began_s = time.process_time()
+    recover(directory, MediaConfig(), FilesConfig(mode=mode, container=DEFAULT_CONTAINER[mode]))
+    return time.process_time() - began_s
