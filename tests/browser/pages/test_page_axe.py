@@ -16,7 +16,7 @@ from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.chromium
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).resolve().parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 Scheme = Literal["light", "dark"]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 # Best practices too, not only the rules of WCAG.

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from signaling.config import DEVELOPMENT_KEY
-from tests.browser.test_page_axe import PHONE, axe, complaints
+from tests.browser.pages.test_page_axe import PHONE, axe, complaints
 from tests.support.chromium import screenshot
 from tests.support.page import OpenLobby, enter
 from tests.support.server import RunningServer
