@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -180,6 +181,9 @@ def _serve(parsed: argparse.Namespace) -> int:
         raise ConfigError(["no keys for tokens: give --keys ID:SECRET, or --dev for a call on this machine"])
     logs.set_up(settings.log_level.upper(), settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # A socket is one each. A shell gives 1 024 to begin with, which a few idle ones would use up, and permits more.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return asyncio.run(_run_server(settings))
 
 

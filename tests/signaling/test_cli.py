@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from signaling.config import DEVELOPMENT_KEY
 from signaling.messages import Grants
 from signaling.options import OPTIONS
 from signaling.recordings.options import RecordingOptions
+from tests.support.server import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "backend:" + "s" * 32
@@ -190,3 +192,8 @@ async def test_a_taken_port_is_said_in_one_line() -> None:
     assert errors.count(b"\n") == 1
     first.terminate()
     await asyncio.wait_for(first.communicate(), WAIT_S)
+
+
+async def test_it_has_as_many_sockets_as_the_system_permits_and_not_as_a_shell_gives() -> None:
+    async with running_server("--dev", prefix=("prlimit", "--nofile=256:4096")) as server:
+        assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
