@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -157,8 +158,10 @@ class Tap:
                     aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token()}"}) as http,
                     http.ws_connect(self._url, params=self._query, heartbeat=HEARTBEAT_S) as socket,
                 ):
-                    pause_s = FIRST_PAUSE_S
+                    connected_at = time.monotonic()
                     await _Connection(socket, self).run()
+                    if time.monotonic() - connected_at > LONGEST_PAUSE_S:  # else it may be closed at once again
+                        pause_s = FIRST_PAUSE_S
                     if socket.close_code == _ROOM_ENDED:
                         self._end(True)
                         return
@@ -185,6 +188,12 @@ class Tap:
             self._work.set()
 
     async def _decode(self) -> None:
+        try:
+            await self._go_on_decoding()
+        except Exception as error:  # whoever waits for frames would wait for ever
+            self._end(error)
+
+    async def _go_on_decoding(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
