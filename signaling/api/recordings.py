@@ -175,7 +175,7 @@ class RecordingOperations:
                 stream=self._fetch_manifest,
                 access="record",
                 gives="application/json",
-                problems=("recording_running",),
+                problems=("recording_running", "unknown_file"),
                 also=RANGES,
             ),
             Operation(

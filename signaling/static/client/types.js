@@ -112,7 +112,8 @@
 /**
  * @typedef {object} JoinOptions
  * @property {boolean} [autoSubscribe] receive everybody's tracks, now and later (default true)
- * @property {boolean} [messages] open the channels of messages, which connects even if nothing is published (default true)
+ * @property {boolean | 'websocket'} [messages] open the channels of messages, which connects even if nothing is published
+ *   (default true); `websocket`: have messages over the WebSocket alone
  * @property {number} [patienceS] how long to try to come back when the connection is lost, in seconds (default 120)
  * @property {() => void} [onLobby] we wait in the lobby, until somebody admits or denies us
  * @property {AbortSignal} [signal] gives up joining

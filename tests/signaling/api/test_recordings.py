@@ -119,6 +119,13 @@ async def _fetches(server: Server, api: ServerApi, id: str, directory: Path) -> 
         for name in ("ada.flac", "..%2Fmanifest.json", "%2Fetc%2Fpasswd", "..%2F..%2Fall", "%00", "journal", "."):
             came = await ask.ask("GET", f"/recordings/{id}/files/{name}")
             assert came.status == 404 and came.code in ("unknown_file", "http"), (name, came)
+        lies_at = server.recordings.path(id) / "manifest.json"
+        lies_at.rename(lies_at.with_name("elsewhere"))
+        came = await ask.ask("GET", f"/recordings/{id}/manifest")
+        lies_at.with_name("elsewhere").rename(lies_at)
+        document = (await ask.ask("GET", "/openapi.json")).body
+        told = document["paths"]["/v1/recordings/{recording}/manifest"]["get"]["responses"][str(came.status)]
+        assert f"`{came.code}`" in told["description"]
 
 
 async def _mixes(server: Server, api: ServerApi, id: str, directory: Path) -> None:
