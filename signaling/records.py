@@ -166,6 +166,10 @@ class StoredAnswer(Stored, frozen=True, kw_only=True):
         return f"{self.caller}/{self.idempotency_key}"
 
 
+# Why a recording has ended: the last one who could be recorded has left, a while ago.
+ROOM_EMPTY: Final = "room_empty"
+
+
 class StoredRecording(Stored, frozen=True, kw_only=True):
     """A recording, running or ended. Unix times. `failure`: what is wrong with it at the moment, in words."""
 

@@ -260,7 +260,8 @@ class RoomTable:
             room.was_auto_recorded = False
 
     def _look_if_to_record(self, room: Room) -> None:
-        if not room.members or room.was_auto_recorded:
+        """Of who is hidden nothing comes."""
+        if room.was_auto_recorded or not any(member.is_told_of for member in room.members.values()):
             return
         of_tokens = (member.grant.auto_record for member in room.members.values())
         by_token = next((options for options in of_tokens if options is not None), None)

@@ -40,6 +40,7 @@ from signaling.moderation_messages import RoomChanged
 from signaling.names import public_name
 from signaling.quality import quality_of
 from signaling.records import (
+    ROOM_EMPTY,
     Drop,
     Put,
     Stored,
@@ -187,6 +188,9 @@ class RoomDirectory(Moderation):
         room = self._record_recording(event, recording, details)
         if room is None:
             return
+        if event is events.RecordingStopped and recording.reason == ROOM_EMPTY:
+            room.was_auto_recorded = False  # nobody meant to stop it, and who was still here cannot be recorded
+            self._look_if_to_record(room)
         before = room.state()
         if recording.state in ("recording", "paused"):
             room.recordings[recording.id] = recording.state == "paused"

@@ -39,6 +39,7 @@ from signaling.names import Names
 from signaling.outputs import Call, Close, Output, Tell
 from signaling.recordings.consents import Consents
 from signaling.recordings.options import RecordingOptions
+from signaling.records import ROOM_EMPTY
 from signaling.room_events import Evicted, MediaMoved, Observed, RoomEvent
 
 logger = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ class RecordingSession:
             self._has_emptied, self._empty_until = False, now + EMPTY_TIMEOUT_S
         if self._empty_until is not None and now >= self._empty_until:
             self._empty_until = None
-            self.stop("room_empty", now)
+            self.stop(ROOM_EMPTY, now)
         if self._ends_at is not None and now >= self._ends_at:
             self._ends_at = None
             self.stop("duration_limit", now)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from signaling import events
 from signaling.errors import Refused
 from signaling.limits import RoomLimits
+from signaling.message_values import Grants
 from signaling.messages import TrackMuted, TrackPublished, TrackUnpublished
 from signaling.moderation_messages import GrantChanges
-from signaling.records import KIND_OF, Drop, Put, Record, Stored
+from signaling.recordings.options import RecordingOptions
+from signaling.records import KIND_OF, Drop, Put, Record, Stored, StoredRecording
 from signaling.room_settings import RoomChanges
 from signaling.rooms import RoomDirectory
 from tests.signaling.conversations import track
@@ -327,3 +332,39 @@ def test_of_who_is_forgotten_nothing_is_kept() -> None:
     assert [key for kind, key in shelf.values if kind == "decision"] == [
         f"{directory.room('demo').id}/p{number}" for number in (3, 4)
     ]
+
+
+@pytest.mark.parametrize("comes_early", [False, True])
+@pytest.mark.parametrize(("reason", "begins_again"), [("room_empty", True), ("stopped", False)])
+def test_a_room_is_recorded_again_unless_somebody_stopped_it(
+    reason: str, begins_again: bool, comes_early: bool
+) -> None:
+    """Who is hidden, or one of many who only watch, is not recorded, and keeps the room from being empty."""
+    directory = RoomDirectory(RoomLimits())
+    directory.create_room("demo", RoomChanges(auto_record=RecordingOptions(mode="audio")), 0.0)
+    directory.enter(1, dataclasses.replace(grant("watcher"), grants=Grants(hidden=True)), 0.0)
+    assert directory.poll_to_record() is None, "there is nothing to record"
+    directory.enter(2, grant("ada"), 0.0)
+    assert directory.poll_to_record() is not None and directory.poll_to_record() is None
+    directory.leave(2, "left", 1.0)
+    room = directory.room("demo")
+    recording = StoredRecording(
+        id="REC_1",
+        room_id=room.id,
+        room="demo",
+        state="recording",
+        options=RecordingOptions(),
+        started_at=0.0,
+        by="room",
+    )
+    directory.change_recording(events.RecordingStarted, recording)
+    ended = msgspec.structs.replace(recording, state="finishing", reason=reason)
+    if comes_early:
+        directory.enter(3, grant("bob"), 99.0)
+    directory.change_recording(events.RecordingStopped, ended)
+    if not comes_early:
+        directory.enter(3, grant("bob"), 100.0)
+    assert (directory.poll_to_record() is not None) == begins_again
+    directory.change_recording(events.RecordingReady, msgspec.structs.replace(ended, state="ready"))
+    directory.enter(4, grant("cid"), 101.0)
+    assert directory.poll_to_record() is None, "of the one before"
