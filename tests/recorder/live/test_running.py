@@ -14,10 +14,11 @@ import av
 import pytest
 
 from recorder.config import JournalConfig, Sync
-from recorder.journal import Epoch, JournalWriter, Packet, SenderReport
+from recorder.journal import Epoch, JournalWriter, Packet, RecordingEnded, SenderReport
 from recorder.live import playlist
 from recorder.live.config import LiveConfig
 from recorder.live.directory import PLAYLIST, WINDOW
+from recorder.live.playlist import Window
 from recorder.live.running import HLS, CannotCompose, run
 from recorder.mix.layouts import BUILT_IN
 from recorder.taking import boot_name
@@ -30,21 +31,19 @@ LAYOUT = '{"regions": [{"shows": "all"}], "width": 320, "height": 192, "frames_p
 
 
 class Recording:
-    """Writes a journal as time passes."""
+    """Writes a journal as time passes, and its end when it is told to."""
 
     def __init__(self, directory: Path, entries: Entries) -> None:
         self._entries = entries
         self._began_s = time.monotonic()
         epoch = Epoch("rec1", "standup", boot_name(), self._began_s, time.time())
         self._writer = JournalWriter(directory / "journal", JournalConfig(sync=Sync.NEVER), epoch)
+        self._may_end = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._thread.start()
 
-    @property
-    def runs(self) -> bool:
-        return self._thread.is_alive()
-
-    def join(self) -> None:
+    def end(self) -> None:
+        self._may_end.set()
         self._thread.join()
 
     def _write(self) -> None:
@@ -61,6 +60,9 @@ class Recording:
                 self._writer.sender_report(entry.track, entry.layer, at_s, entry.clock)
             else:
                 self._writer.event(at_s, entry.event, entry.track)
+        self._writer.flush(time.monotonic())
+        self._may_end.wait(WITHIN_S)
+        self._writer.event(time.monotonic(), RecordingEnded("stopped"))
         self._writer.close(time.monotonic())
 
 
@@ -89,6 +91,10 @@ def wait_until(what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def window(directory: Path) -> Window:
+    return playlist.decode((directory / HLS / WINDOW).read_bytes())
+
+
 @contextmanager
 def composing(directory: Path, layout: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "signaling.cli", "live", str(directory), "--layout", str(layout)]
@@ -103,24 +109,26 @@ def test_is_watched_while_it_is_written_and_after_a_kill(tmp_path: Path) -> None
     layout = tmp_path / "layout.json"
     layout.write_text(LAYOUT)
     directory = tmp_path / "rec"
-    recording = Recording(directory, Stage([Publisher("ada", until_s=11.0)], until_s=11.0).entries())
+    recording = Recording(directory, Stage([Publisher("ada", until_s=6.0)], until_s=6.0, ended=False).entries())
     player = Player(directory / HLS / PLAYLIST)
     with composing(directory, layout):
         wait_until(lambda: (directory / HLS / PLAYLIST).exists())
         player.start()
         wait_until(lambda: len(player.times) > 5 or not player.is_alive())
-        assert recording.runs and player.is_alive()  # it was seen before it was over
+        assert player.is_alive()  # it was seen before it was over
     with composing(directory, layout) as second:
-        assert second.wait(WITHIN_S) == 0  # with the recording
-    recording.join()
+        wait_until(lambda: any(one.discontinuous for one in window(directory).segments))
+        recording.end()
+        assert second.wait(WITHIN_S) == 0
     player.join(WITHIN_S)
     assert not player.is_alive()
     last = read((directory / HLS / PLAYLIST).read_text())
-    assert last.ended and [one.discontinuous for one in last.segments].count(True) == 1
-    window = playlist.decode((directory / HLS / WINDOW).read_bytes())
-    made_s = sum(one.duration_s for one in window.segments)
-    assert len(player.times) + window.dropped_pictures == round(made_s * 10)
-    assert abs(player.heard / 48_000 - made_s) < 0.1
+    left = window(directory)
+    assert last.ended and left.runs == 2
+    # All that was made was shown and heard; of a slow machine the first may have left the window.
+    made_s = sum(one.duration_s for one in left.segments)
+    assert len(player.times) + left.dropped_pictures >= round(made_s * 10)
+    assert player.heard / 48_000 > made_s - 0.1
 
 
 def test_says_that_a_recording_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
