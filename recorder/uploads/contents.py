@@ -35,7 +35,7 @@ def contents(directory: Path, *, with_journal: bool, verified: Mapping[str, str]
         encoded = (directory / manifest.FILE_NAME).read_bytes()
         made = manifest.decode(encoded)
         items = [_item(directory, file.path, file.size_bytes, file.sha256) for file in made.files]
-        if with_journal:
+        if with_journal or made.encrypted:  # then there is nothing else
             items += [_segment(directory, f"{JOURNAL}/{name}", verified) for name in made.journal.segments]
     except OSError as error:
         raise CannotUpload(f"{directory}: {error.strerror or error}") from error

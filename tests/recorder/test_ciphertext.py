@@ -12,6 +12,7 @@ from recorder.live.config import LiveConfig
 from recorder.live.stream import LiveStream
 from recorder.mix.layouts import BUILT_IN
 from recorder.recovery import recover
+from recorder.uploads.contents import contents
 from signaling.cli import main
 from tests.recorder.clap import Publisher, Stage
 
@@ -29,6 +30,12 @@ def test_no_decoder_sees_it_and_the_manifest_says_so(tmp_path: Path, mode: Mode)
     assert [(one.frames, one.undecodable, one.gaps) for one in manifest.tracks] == [(0, 0, [])] * 2
     packets = [entry for entry in JournalReader(tmp_path / "journal").entries() if isinstance(entry, Packet)]
     assert len(packets) > 100
+
+
+def test_its_journal_is_uploaded_in_any_case(tmp_path: Path) -> None:
+    recover(write(tmp_path), MediaConfig(), FilesConfig(mode=Mode.COPY))
+    sent = [item.path for item in contents(tmp_path, with_journal=False, verified={})]
+    assert sent == ["journal/00000001.sfuj", "manifest.json"]
 
 
 def test_who_wants_files_a_mix_or_a_stream_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
