@@ -166,11 +166,11 @@ async def test_a_moderators_token_moderates_its_room_and_moves_nobody() -> None:
 
 
 async def test_a_request_that_is_repeated_after_a_restart_has_no_second_effect(tmp_path: Path) -> None:
-    wish, key = {"url": "https://app.example.org/hooks"}, {"Idempotency-Key": "once"}
+    wish, key = {"name": "standup"}, {"Idempotency-Key": "once"}
     async with serving(store=tmp_path / "sfu.sqlite") as server, backend(server) as ask:
-        first = await ask.ask("POST", "/webhooks", wish, **key)
+        first = await ask.ask("POST", "/rooms", wish, **key)
     async with serving(store=tmp_path / "sfu.sqlite") as server, backend(server) as ask:
-        again = await ask.ask("POST", "/webhooks", wish, **key)
+        again = await ask.ask("POST", "/rooms", wish, **key)
         assert (again.status, again.body, again.headers["Idempotency-Replayed"]) == (201, first.body, "true")
-        assert len((await ask.ask("GET", "/webhooks")).body["items"]) == 1
-        assert (await ask.ask("POST", "/webhooks", {"url": "https://else.example.org"}, **key)).status == 409
+        assert (await ask.ask("POST", "/rooms", wish)).code == "room_exists"
+        assert (await ask.ask("POST", "/rooms", {"name": "other"}, **key)).code == "idempotency_mismatch"
