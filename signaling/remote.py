@@ -82,8 +82,12 @@ def _track(track: TrackDescription) -> str:
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as what is in them."""
-    lines = [[str(cell) for cell in row] for row in (heads, *rows)]
+    """Columns as wide as what is in them. Names are people's own: none of them steers the terminal."""
+    lines = [[_printable(str(cell)) for cell in row] for row in (heads, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import pytest
+
+from signaling.remote import print_table
 from tests.signaling.api.calling import KEY, present
 from tests.signaling.servers import serving
 
@@ -33,3 +36,11 @@ async def test_rooms_and_who_is_in_them() -> None:
         assert status == 0 and [line.split()[:2] for line in said.splitlines()[1:]] == [["ada", "Ada"], ["eve", "Eve"]]
         status, said, errors = await sfu("participants", "nowhere", *where)
         assert (status, said) == (1, "") and "room_not_found" in errors and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;mine\x07", "a\nb", "\u202edcba"])
+def test_nobodys_name_steers_the_terminal(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    print_table(("IDENTITY", "NAME"), [("eve", name), ("zoë", "Zoë 🙂")])
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines()] == ["IDENTITY", "eve", "zoë"]
+    assert all(one.isprintable() for line in said.splitlines() for one in line) and "Zoë 🙂" in said
