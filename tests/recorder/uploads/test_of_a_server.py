@@ -108,6 +108,10 @@ async def test_a_recording_is_uploaded_though_everything_is_killed(
             assert storage.keys(f"of/{id}/") == []
             # The next server finds it changed by somebody, which no attempt will mend.
             said = tmp_path / "all" / id / "manifest.json"
+            known = state.load(said.parent)
+            assert known is not None and known.standing == "pending" and known.attempts >= 1
+            known.next_at = 0.0  # its time has come
+            state.save(said.parent, known)
             right = said.read_bytes()
             said.write_bytes(right[:-10])
             path.refuse(False)
