@@ -91,6 +91,7 @@ async def test_the_document_is_shown(server: RunningServer, browser: Browser, ax
     article = page.locator("#create_room")
     await expect(article).to_contain_text("/v1/rooms", timeout=WAIT_MS)
     await expect(article).to_contain_text("room_exists")
+    await expect(page.locator("#start_recording")).to_contain_text("an API key, or a token with record")
     await screenshot(page, f"docs-{'phone' if size else 'desk'}")
     if not size:
         assert await complaints(page, axe, ["light"]) == []
