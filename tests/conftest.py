@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.scheduling import scheduling
+
 REPETITIONS = 3
 LONG_REPETITIONS = 50
 PROGRAMS = {  # by marker
@@ -65,3 +67,11 @@ def _needs(request: pytest.FixtureRequest) -> Iterator[None]:
                 pytest.fail(f"{name} is not installed")
             pytest.skip(f"{name} is not installed: script/test installs it on Debian as root")
     yield
+
+
+@pytest.fixture(autouse=True)
+def _leaves_scheduling_alone() -> Iterator[None]:
+    """What a test or a library does to the priority of this thread, all that is started later has, too."""
+    before = scheduling()
+    yield
+    assert scheduling() == before, "this test, or a library it uses, has changed the priority of its thread"

@@ -43,6 +43,7 @@ from sfu.wire.tap import SenderClock
 from signaling.client.packetising import h264_payloads, vp8_payloads
 from signaling.demo import strip
 from tests.recorder.packing import av1_payloads, vp9_payloads
+from tests.support.scheduling import as_before
 
 WIDTH, HEIGHT, FPS = 160, 96, 15
 CLAP_EVERY_S = 2.0
@@ -90,6 +91,8 @@ def pictures(codec: Codec, seconds: float, width: int = WIDTH, height: int = HEI
     context.bit_rate = 0 if codec is Codec.AV1 else 300_000
     context.gop_size, context.max_b_frames, context.thread_count = 1 << 20, 0, 1
     context.options = _OPTIONS[codec]
+    with as_before():
+        context.open()
     encoded: list[tuple[bytes, bool]] = []
     for number in range(round(seconds * FPS)):
         at_s = number / FPS
