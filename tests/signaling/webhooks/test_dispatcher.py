@@ -100,7 +100,7 @@ async def test_what_fails_comes_again_with_the_same_id_before_anything_later() -
     async with receiving(answers=failures) as receiver, telling(receiver) as server:
         await join_and_leave(server)
         await until(lambda: len(receiver.heard) == 5)
-        assert server.webhooks.outcomes == {"delivered": 3, "failed": 2, "dead": 0}
+        await until(lambda: server.webhooks.outcomes == {"delivered": 3, "failed": 2, "dead": 0})
     assert receiver.types() == ["room.created"] * 3 + ["participant.joined", "participant.left"]
     assert len({event["id"] for event in receiver.heard[:3]}) == 1
     assert [one["Sfu-Attempt"] for one in receiver.headers[:3]] == ["1", "2", "3"]
