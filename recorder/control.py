@@ -102,9 +102,11 @@ class Storage(Message, frozen=True, kw_only=True):
 
 
 class Upload(Message, frozen=True, kw_only=True):
-    """Of a recording whose files are made. It may be said again."""
+    """Of a recording whose files are made. It may be said again. `order`: greater than any before of this recording, so
+    that what becomes of it is not taken for what becomes of the next one."""
 
     recording: str
+    order: int
 
 
 AnyOrder = Begin | Note | End | Make | Mix | StopMix | Ping | Storage | Upload
@@ -182,9 +184,11 @@ class MixFailed(Message, frozen=True, kw_only=True):
 
 
 class Uploaded(Message, frozen=True, kw_only=True):
-    """All of it is in the storage, and was verified there; then it was deleted here, where that is wished."""
+    """All of it is in the storage, and was verified there; then it was deleted here, where that is wished. `order`: as
+    in the Upload that this answers."""
 
     recording: str
+    order: int
 
 
 class UploadDelayed(Message, frozen=True, kw_only=True):
@@ -195,9 +199,10 @@ class UploadDelayed(Message, frozen=True, kw_only=True):
 
 
 class UploadFailed(Message, frozen=True, kw_only=True):
-    """It is not tried again by itself. What is here stays."""
+    """It is not tried again by itself. What is here stays. `order`: as in the Upload that this answers."""
 
     recording: str
+    order: int
     reason: str
 
 

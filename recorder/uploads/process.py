@@ -67,6 +67,7 @@ class Process:
         self._config = UploadConfig()
         self._uploads: Uploads | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._orders: dict[str, int] = {}  # the latest, by recording
 
     def on_frame(self, frame: bytes) -> None:
         try:
@@ -77,8 +78,8 @@ class Process:
         match order:
             case Storage():
                 self._do(self._open(order))
-            case Upload(recording=recording):
-                self._do(self._submit(recording))
+            case Upload(recording=recording, order=number):
+                self._do(self._submit(recording, number))
             case Ping():
                 self._say(Pong())
 
@@ -112,19 +113,20 @@ class Process:
             await self._uploads.take_up(self._recordings)
         return self._uploads
 
-    async def _submit(self, recording: str) -> None:
+    async def _submit(self, recording: str, order: int) -> None:
         directory = self._recordings / recording
         known = state.load(directory)
         if known is not None and known.standing == "uploaded" and known.target == str(self._target):
-            self._say(control.Uploaded(recording=recording))  # signaling was gone when it was said first
+            self._say(control.Uploaded(recording=recording, order=order))  # signaling was gone, or had not asked yet
             return
         while True:
             try:
                 uploads = await self._opened()
+                self._orders[recording] = order  # of an attempt that is under way, or else of the next
                 await uploads.submit(directory)
                 return
             except FileNotFoundError:
-                self._say(UploadFailed(recording=recording, reason="it is not there any more"))
+                self._say(UploadFailed(recording=recording, order=order, reason="it is not there any more"))
                 return
             except (CannotUpload, OSError) as error:
                 self._say(UploadDelayed(recording=recording, reason=str(error)))
@@ -132,13 +134,16 @@ class Process:
 
     def _on_event(self, event: UploadEvent) -> None:
         recording = event.directory.name
+        order = self._orders.get(recording)
         match event:
-            case Uploaded():
-                self._say(control.Uploaded(recording=recording))
             case Delayed(error=error):
                 self._say(UploadDelayed(recording=recording, reason=error))
+            case _ if order is None:
+                pass  # gone on with before signaling asked: it will, and be told then
+            case Uploaded():
+                self._say(control.Uploaded(recording=recording, order=order))
             case Failed(error=error):
-                self._say(UploadFailed(recording=recording, reason=error))
+                self._say(UploadFailed(recording=recording, order=order, reason=error))
 
     def _say(self, word: control.AnyWord) -> None:
         self.send(control.encode(word))

@@ -136,8 +136,8 @@ class Uploads:
                 Failed(directory, str(error)) if later is None else Delayed(directory, str(error), refused, *later)
             )
         except CannotUpload as error:
-            self._schedule.on_done(name)
             await self._loop.run_in_executor(self._pool, self._note, directory, str(error), None)
+            self._schedule.on_done(name)  # with no turn of the loop before it is told: who submits it then begins anew
             self._tell(Failed(directory, str(error)))
         except Exception as error:
             self._schedule.on_done(name)

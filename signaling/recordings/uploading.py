@@ -7,6 +7,7 @@ Which parts have arrived stands in each recording's directory, so that the next 
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -26,7 +27,8 @@ class Uploading:
     def __init__(self, directory: Path, destination: Destination, book: Book, limits: WorkerLimits) -> None:
         self._destination = destination
         self._book = book
-        self._under_way: set[str] = set()
+        self._orders = count(1)
+        self._under_way: dict[str, int] = {}  # order by recording
         greeting = Storage(
             recordings=str(directory),
             url=destination.url,
@@ -46,8 +48,8 @@ class Uploading:
     def send(self, id: str) -> UploadStanding:
         """It is under way from now on: until it is there, or is given up after a week."""
         if id not in self._under_way:
-            self._under_way.add(id)
-            self._process.tell(Upload(recording=id))
+            self._under_way[id] = next(self._orders)
+            self._process.tell(Upload(recording=id, order=self._under_way[id]))
         return UploadStanding(state="uploading", url=f"{self._destination.url}{id}/")
 
     def take_up(self, one: StoredRecording) -> None:
@@ -64,7 +66,9 @@ class Uploading:
     def _on_word(self, word: AnyWord) -> None:
         assert not isinstance(word, Pong)
         if isinstance(word, Uploaded | UploadFailed):
-            self._under_way.discard(word.recording)
+            if self._under_way.get(word.recording) != word.order:
+                return
+            del self._under_way[word.recording]
         one = self._book.by_id.get(word.recording)
         if one is None or one.upload is None or one.upload.state != "uploading":
             return
@@ -84,5 +88,5 @@ class Uploading:
         return sum(file.size_bytes for file in one.files) + (one.bytes if self._destination.with_journal else 0)
 
     def _on_lost(self) -> None:
-        for id in self._under_way:
-            self._process.tell(Upload(recording=id))
+        for id, order in self._under_way.items():
+            self._process.tell(Upload(recording=id, order=order))

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from recorder import manifest
+from recorder import control, manifest
 from recorder.uploads import UploadConfig, Uploads, parse_target, state
+from recorder.uploads.process import Process
 from signaling.api.recording_models import RecordingUpload
 from signaling.client.api import ServerApi
 from signaling.recordings.options import RecordingOptions
@@ -147,3 +148,31 @@ async def test_what_was_submitted_to_another_target_is_not_gone_on_with(tmp_path
     await uploads.take_up(tmp_path)
     assert not uploads._schedule.names
     await uploads.close()
+
+
+async def test_what_becomes_of_it_answers_an_order_also_if_it_was_gone_on_with_before(tmp_path: Path) -> None:
+    directory = tmp_path / "REC_1"
+    directory.mkdir()
+    (directory / "manifest.json").write_text("no manifest")
+    state.save(directory, state.UploadState(target="s3://calls/", since=time.time()))
+    said: list[control.AnyWord] = []
+    process = Process()
+    process.send = lambda frame: said.append(control.decode(frame, control.AnyWord))
+
+    def failed() -> list[int]:
+        return [word.order for word in said if isinstance(word, control.UploadFailed)]
+
+    def gave_up() -> bool:
+        known = state.load(directory)
+        return known is not None and known.standing == "failed"
+
+    greeting = control.Storage(
+        recordings=str(tmp_path), url="s3://calls/", endpoint="http://127.0.0.1:9", with_journal=False, delete=False
+    )
+    process.on_frame(control.encode(greeting))
+    await until(gave_up)
+    for number in (7, 8):
+        process.on_frame(control.encode(control.Upload(recording="REC_1", order=number)))
+        await until(lambda: failed()[-1:] == [number])  # noqa: B023
+    assert failed() == [7, 8]
+    await process.close()
