@@ -57,12 +57,7 @@ def add_recover_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_mix_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="of the recording, with its manifest.json")
-    parser.add_argument(
-        "--layout",
-        default="grid",
-        metavar="LAYOUT",
-        help=f"{', '.join(BUILT_IN)} (default grid), or a file with one in JSON",
-    )
+    add_layout_argument(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -131,6 +126,16 @@ def run_mix(arguments: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return 0
+
+
+def add_layout_argument(parser: argparse.ArgumentParser) -> None:
+    """What it was given, `layout_of` reads."""
+    parser.add_argument(
+        "--layout",
+        default="grid",
+        metavar="LAYOUT",
+        help=f"{', '.join(BUILT_IN)} (default grid), or a file with one in JSON",
+    )
 
 
 def layout_of(name: str) -> Layout:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 import signal
 import socket
@@ -29,6 +28,7 @@ import msgspec
 from msgspec.structs import replace
 
 from recorder import control
+from recorder.beginning import begin
 from recorder.composing import Composing
 from recorder.config import JournalConfig
 from recorder.control import Begin, Begun, End, Ended, Failed, Listening, Made, Make, Mix, Note, Ping, Pong, StopMix
@@ -47,15 +47,7 @@ FINISHING_AT_ONCE = 1
 
 
 def main() -> None:
-    link = socket.socket(fileno=int(sys.argv[1]))
-    # Ctrl-C reaches the whole foreground group, and is signaling's to act upon.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        level=os.environ.get("SFU_RECORDER_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)-7s recorder %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    asyncio.run(_run(link))
+    asyncio.run(_run(begin("recorder")))
 
 
 async def _run(link: socket.socket) -> None:

@@ -11,11 +11,10 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from recorder.command import layout_of
+from recorder.command import add_layout_argument, layout_of
 from recorder.live.config import LiveConfig
 from recorder.live.directory import PLAYLIST
 from recorder.live.running import HLS, NICENESS, CannotCompose, run
-from recorder.mix.layouts import BUILT_IN
 
 EXAMPLES: Final = """\
 examples:
@@ -29,12 +28,7 @@ The server does it by itself for recordings that are started with "live".
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="of a recording that runs on this machine")
-    parser.add_argument(
-        "--layout",
-        default="grid",
-        metavar="LAYOUT",
-        help=f"{', '.join(BUILT_IN)} (default grid), or a file with one in JSON",
-    )
+    add_layout_argument(parser)
 
 
 def run_live(arguments: argparse.Namespace) -> int:

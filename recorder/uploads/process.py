@@ -13,12 +13,12 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 
 from recorder import control
+from recorder.beginning import begin
 from recorder.control import Ping, Pong, Storage, Upload, UploadDelayed, UploadFailed
 from recorder.uploads import Delayed, Failed, Target, UploadConfig, Uploaded, UploadEvent, Uploads, parse_target, state
 from recorder.uploads.contents import CannotUpload
@@ -34,15 +34,8 @@ SUBMIT_AGAIN_S = 60.0
 
 
 def main() -> None:
-    link = socket.socket(fileno=int(sys.argv[1]))
-    # Ctrl-C reaches the whole foreground group, and is signaling's to act upon.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = begin("uploads")
     os.nice(NICENESS)
-    logging.basicConfig(
-        level=os.environ.get("SFU_RECORDER_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)-7s uploads %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
     asyncio.run(_run(link))
 
 
