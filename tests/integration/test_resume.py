@@ -24,11 +24,15 @@ from signaling.messages import (
 from tests.signaling.servers import Socket, connected
 from tests.support.ice import until
 from tests.support.meeting import PATIENCE_S, pause
-from tests.support.scene import FAST, MICROPHONE, Ear, resumed, scene, talking, token_of, told
+from tests.support.scene import FAST, FORGIVING, MICROPHONE, Ear, resumed, scene, talking, token_of, told
 
 
 async def test_a_blip_of_the_socket_is_told_nobody_and_nobody_hears_it() -> None:
-    async with scene() as here, here.present("Ada", cuttable=True) as (ada, heard), here.present("Bob") as (bob, seen):
+    async with (
+        scene(FORGIVING) as here,
+        here.present("Ada", cuttable=True) as (ada, heard),
+        here.present("Bob") as (bob, seen),
+    ):
         await ada.until(lambda: len(ada.participants) == 1)
         async with talking(ada) as track, talking(bob) as other:
             at_bob, at_ada = Ear(bob, track), Ear(ada, other)
@@ -99,12 +103,16 @@ async def test_requests_that_were_under_way_are_answered_once() -> None:
 
 
 async def test_a_socket_whose_end_the_server_did_not_notice_is_followed_by_another() -> None:
-    async with scene() as here, here.present("Bob") as (bob, seen), here.present("Ada", cuttable=True) as (ada, _):
+    async with (
+        scene(FORGIVING) as here,
+        here.present("Bob") as (bob, seen),
+        here.present("Ada", cuttable=True) as (ada, _),
+    ):
         here.forwarder.cut_off_clients()
         await resumed(ada)
         async with talking(bob) as track:
             await Ear(ada, track).hears()
-        await pause(2 * FAST.resume_grace_s)
+        await pause(1.5 * FORGIVING.resume_grace_s)
         assert told(seen) == ["joined"]
         assert here.server.switchboard.counters.sessions == 2
 
@@ -179,7 +187,7 @@ async def test_of_two_who_resume_at_once_one_wins() -> None:
 
 
 async def test_who_joins_while_one_is_away_takes_the_place_and_the_other_is_told() -> None:
-    async with scene() as here, here.present("Bob") as (_, seen), connected(here.server, "here") as first:
+    async with scene(FORGIVING) as here, here.present("Bob") as (_, seen), connected(here.server, "here") as first:
         token = await token_of(here, "Ada")
         ticket = (await joined(first, token)).resume
         await vanish(first)
@@ -231,7 +239,7 @@ async def test_a_page_that_is_closed_in_good_order_leaves_at_once() -> None:
 
 
 async def test_who_leaves_while_away_has_left_once_he_can_say_so() -> None:
-    async with scene() as here, here.present("Bob") as (bob, seen):
+    async with scene(FORGIVING) as here, here.present("Bob") as (bob, seen):
         async with here.present("Ada", cuttable=True):
             here.forwarder.cut()
         await bob.until(lambda: not bob.participants, PATIENCE_S)

@@ -28,6 +28,10 @@ from tests.support.meeting import PATIENCE_S, open_test_server
 
 MICROPHONE, CAMERA = SourceToPublish("microphone", Codec.OPUS), SourceToPublish("camera", Codec.VP8)
 FAST = SessionLimits(resume_grace_s=0.2, messages_burst=1000)
+"""Who is away is soon said to be."""
+
+FORGIVING = SessionLimits(resume_grace_s=3.0, messages_burst=1000)
+"""Who is back at once was never away, also where a busy machine takes a second for it."""
 
 
 @dataclass(slots=True)
