@@ -58,6 +58,7 @@ class Taking:
     def begin_again(self) -> None:
         """With another socket: the one who wrote into the last is gone. Raises OSError."""
         self._close_reader()
+        self._withholding = Withholding()  # numbers are given anew, and all is told again
         self._open_reader()
 
     def note(self, event: AnyEvent, track: int) -> None:
@@ -105,14 +106,14 @@ class Taking:
         self._on_listening()
 
     async def _read(self, reader: TapReader) -> None:
-        writer, takes = self._writer, self._withholding.takes
+        writer, withholding = self._writer, self._withholding
         async for frame in reader:
             if frame.kind == FrameKind.RTP:
-                if not takes(frame.track):
+                if not withholding.takes(frame.track):
                     continue
                 self._packets += 1
             elif frame.kind == FrameKind.TRACK_ENDED:
-                self._withholding.on_event(TrackEnded(), frame.track)
+                withholding.on_event(TrackEnded(), frame.track)
             writer.tap_frame(frame)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from recorder.journal.events import (
     AnyEvent,
     ConsentChanged,
+    ParticipantLeft,
     RecordingPaused,
     RecordingResumed,
     TrackEnded,
@@ -47,6 +48,10 @@ class Withholding:
                 self._refused.add(event.participant)
             case ConsentChanged():
                 self._refused.discard(event.participant)
+            case ParticipantLeft(participant=identity) if identity in self._refused:
+                # What is on its way still is not taken either; who comes back is told of again.
+                self._refused.discard(identity)
+                self._muted.update(number for number, owner in self._owners.items() if owner == identity)
             case RecordingPaused():
                 self._paused = True
             case RecordingResumed():

@@ -6,6 +6,7 @@ change ─► by_id, at once ─► a queue ─► store and event, in one trans
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from signaling.records import StoredRecording
 from signaling.rooms import NO_DETAILS, RoomDirectory
 from signaling.store import Store
 from signaling.switchboard import Switchboard
+
+logger = logging.getLogger(__name__)
 
 # When the store cannot write: it is tried again so often.
 RETRY_S: Final = 1.0
@@ -90,14 +93,24 @@ class Book:
     async def _keep(self) -> None:
         while True:
             change = await self._changes.get()
-            while change.stored.id in self.by_id:  # else it has been deleted meanwhile
-                try:
-                    await self._switchboard.perform(partial(_record, change))
-                    break
-                except Refused:  # the store cannot write
-                    await asyncio.sleep(RETRY_S)
-            if not change.kept.done():  # who waited for it may have gone
-                change.kept.set_result(None)
+            try:
+                await self._keep_one(change)
+            except Exception as error:  # of ours; the next change of this recording holds all of it
+                logger.exception("recording %s: what became of it is not kept", change.stored.id)
+                if not change.kept.done():
+                    change.kept.set_exception(error)
+                    change.kept.exception()  # mostly nobody waits, and it has been logged
+            else:
+                if not change.kept.done():  # who waited for it may have gone
+                    change.kept.set_result(None)
+
+    async def _keep_one(self, change: _Change) -> None:
+        while change.stored.id in self.by_id:  # else it has been deleted meanwhile
+            try:
+                await self._switchboard.perform(partial(_record, change))
+                return
+            except Refused:  # the store cannot write
+                await asyncio.sleep(RETRY_S)
 
 
 def _record(change: _Change, rooms: RoomDirectory, now: float) -> None:

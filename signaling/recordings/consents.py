@@ -9,8 +9,7 @@ class Consents:
     def __init__(self, needed: bool) -> None:
         self.needed = needed
         self._said: dict[str, bool] = {}  # by identity
-        self._told: dict[str, bool] = {}  # to the recorder's process
-        self._known: set[str] = set()  # of whom any process was told something: it may withhold still
+        self._told: dict[str, bool] = {}  # to the recorder, of who is here
 
     def on_said(self, identity: str, given: bool | None) -> None:
         """None: nothing."""
@@ -20,18 +19,18 @@ class Consents:
             self._said[identity] = given
 
     def forget(self, identity: str) -> None:
-        """Who has left; what the recorder was told of him holds until he is back."""
+        """Who has left: the recorder forgets him, too, so that a long recording keeps nothing of all who passed."""
         self._said.pop(identity, None)
+        self._told.pop(identity, None)
 
     def on_process(self) -> None:
-        """It may be another one, which was told nothing."""
+        """Another one, or the same that begins again: it knows nothing."""
         self._told.clear()
 
     def to_tell(self, identity: str) -> bool | None:
         """Whether what comes from him may be taken; None: there is nothing new to tell."""
         given = not self.needed or self._said.get(identity, False)
-        if self._told.get(identity) == given or (not self.needed and identity not in self._known):
+        if self._told.get(identity) == given or (not self.needed and identity not in self._told):
             return None
-        self._known.add(identity)
         self._told[identity] = given
         return given

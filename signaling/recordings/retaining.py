@@ -45,5 +45,8 @@ class Retaining:
 
     async def _run(self) -> None:
         while True:
-            await self.look(time.time())
+            try:
+                await self.look(time.time())
+            except Exception:  # an error of ours; the next look may be luckier, and the disk must not fill for it
+                logger.exception("recordings are kept longer than they should be")
             await asyncio.sleep(LOOK_EVERY_S)

@@ -385,6 +385,8 @@ class RecordingSession:
         def on_reply(reply: AnyReply) -> None:
             if sink != self._sink or self.state is not State.TAKING:
                 return
+            if self._tracks.get(track.description.id) is not track:
+                return  # gone meanwhile, with what the recorder was told of its owner: not named, it is not taken
             if isinstance(reply, TrackTapped):
                 track.number = reply.number
                 self._note(_started(track, reply), reply.number)

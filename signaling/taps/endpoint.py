@@ -228,7 +228,8 @@ class TapClient:
             self._early.clear()
             if not heard:
                 continue
-            for made in await loop.run_in_executor(self._pool, partial(self._sound.pack, heard, reader.dropped)):
+            pack = partial(self._sound.pack, heard, reader.dropped, self._feed.numbers)
+            for made in await loop.run_in_executor(self._pool, pack):
                 await self._socket.send_bytes(made)
 
 

@@ -34,7 +34,11 @@ class TapFeed:
     def __init__(self) -> None:
         self._tracks: dict[int, tuple[TapStarted, Take]] = {}
         self._waiting: deque[TapFrame] = deque(maxlen=MOST_WAITING)
-        self.malformed = 0
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Of the tracks that have started, and not ended."""
+        return frozenset(self._tracks)
 
     def on_message(self, message: AnyTapMessage) -> list[Heard]:
         match message:

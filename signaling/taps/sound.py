@@ -10,6 +10,7 @@ it jumps by more than what came, nothing was sent, or it was lost. Samples are 1
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 
 import numpy as np
 
@@ -27,9 +28,11 @@ class SoundFrames:
         self._decoded = decoded
         self._decoders: dict[int, SoundDecoder] = {}
 
-    def pack(self, heard: list[Heard], dropped: int) -> list[bytes]:
-        """`dropped`: frames that this tap has lost, in all."""
-        return [frame for one in heard if (frame := self._pack(one, dropped))]
+    def pack(self, heard: list[Heard], dropped: int, going_on: Collection[int]) -> list[bytes]:
+        """`dropped`: frames that this tap has lost, in all. `going_on`: numbers of tracks from which more may come."""
+        packed = [frame for one in heard if (frame := self._pack(one, dropped))]
+        self._decoders = {number: one for number, one in self._decoders.items() if number in going_on}
+        return packed
 
     def _pack(self, heard: Heard, dropped: int) -> bytes:
         number, (at_s, _, frame) = heard.track.number, heard.timed

@@ -7,6 +7,7 @@ import pytest
 from recorder.journal.events import (
     AnyEvent,
     ConsentChanged,
+    ParticipantLeft,
     RecordingPaused,
     RecordingResumed,
     SpeakersChanged,
@@ -32,6 +33,14 @@ CASES: dict[str, tuple[list[tuple[int, AnyEvent]], set[int]]] = {
     "refused before the track": ([(0, ConsentChanged("ada", False)), ADA, BOB], {2}),
     "agreed after all": ([ADA, (0, ConsentChanged("ada", False)), (0, ConsentChanged("ada", True))], {1}),
     "agreed but muted": ([ADA, (1, TrackMuted(True)), (0, ConsentChanged("ada", True))], set()),
+    "refused and gone, with packets on their way": (
+        [ADA, BOB, (0, ConsentChanged("ada", False)), (0, ParticipantLeft("ada"))],
+        {2},
+    ),
+    "gone, and back where nobody is asked": (
+        [ADA, (0, ConsentChanged("ada", False)), (0, ParticipantLeft("ada")), (1, TrackEnded()), (3, ADA[1])],
+        {3},
+    ),
     "speaks": ([ADA, (0, SpeakersChanged(("ada",)))], {1}),
 }
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from signaling.api.models import RoomChange, RoomWish, TokenWish
+from signaling.auth import Grant
 from signaling.client.api import ServerApi
 from signaling.errors import Refused
-from signaling.messages import Join
+from signaling.messages import Grants, Join
 from signaling.recordings.options import RecordingOptions
 from signaling.recordings.recordings import Recordings
 from signaling.recordings.retaining import Retaining
 from signaling.recordings.retention import Retention
 from signaling.records import StoredRecording
 from signaling.room_settings import RoomChanges
+from signaling.rooms import RoomDirectory
 from signaling.server import Server
 from signaling.store.sqlite import SqliteStore
 from tests.signaling.api.calling import declined, present
@@ -177,6 +179,51 @@ async def test_a_room_that_is_set_so_is_recorded_from_when_the_first_one_comes(t
             await api.create_room(RoomWish(name="demo", auto_record=SOUND))
         with declined("recording_disabled"):
             await api.create_token("demo", TokenWish(identity="dora", auto_record=SOUND))
+
+
+async def test_who_comes_leaves_and_comes_back_at_once_is_recorded_once(tmp_path: Path) -> None:
+    async with serving(recordings=tmp_path) as server, asking(server) as api:
+        await api.create_room(RoomWish(name="demo", auto_record=SOUND))
+        ada = Grant("ada", "Ada", "demo", Grants(publish=True))
+
+        def comes_and_goes(rooms: RoomDirectory, now: float) -> None:
+            for session in (1_000_001, 1_000_002):
+                rooms.enter(session, ada, now)
+                rooms.leave(session, "left", now)
+            rooms.enter(1_000_003, ada, now)
+
+        await server.switchboard.perform(comes_and_goes)
+        await until(lambda: not server._starting._tasks and is_recorded(server))
+        assert len(server.recordings.of_room("demo")) == 1
+
+
+async def test_an_error_of_ours_ends_neither_what_keeps_recordings_nor_what_deletes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(recordings=tmp_path) as server, present(server, "ada"):
+        id = (await server.recordings.start("demo", SOUND)).id
+        with monkeypatch.context() as broken:
+            broken.setattr(RoomDirectory, "change_recording", _fail)
+            with pytest.raises(ZeroDivisionError):
+                await server.recordings.pause(id)
+        assert "what became of it is not kept" in caplog.text
+        assert (await server.recordings.resume(id)).state == "recording"
+        assert (await server.recordings.stop(id)).reason == "stopped"
+        await until(lambda: server.recordings.recording(id).state in ("ready", "failed"))
+
+        monkeypatch.setattr("signaling.recordings.retaining.LOOK_EVERY_S", 0.01)
+        with monkeypatch.context() as broken:
+            broken.setattr("signaling.recordings.retaining.outlived", _fail)
+            retaining = Retaining(server.recordings, Retention(max_age_s=0.0))
+            retaining.start()
+            await until(lambda: "kept longer than they should be" in caplog.text)
+            assert server.recordings.of_room(None)
+        await until(lambda: not server.recordings.of_room(None))
+        await retaining.close()
+
+
+def _fail(*_: object) -> None:
+    raise ZeroDivisionError("an error of ours")
 
 
 async def test_what_has_outlived_its_time_is_deleted_and_told_of(tmp_path: Path) -> None:

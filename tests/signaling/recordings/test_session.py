@@ -64,6 +64,7 @@ class Recording:
         self.orders: list[Any] = []
         self.closed: str | None = None
         self.sinks: set[str] = set()
+        self.answers = True  # at once
         self._numbers = count(1)
         self.session = RecordingSession(
             "REC_1",
@@ -105,13 +106,14 @@ class Recording:
         while (output := self.session.poll()) is not None:
             if isinstance(output, Call):
                 self.commands.append(output.command)
-                self.session.on_reply(self._reply(output.command))
+                if self.answers:
+                    self.session.on_reply(self.reply(output.command))
             elif isinstance(output, Tell):
                 self.orders.append(output.order)
             elif isinstance(output, Close):
                 self.closed = output.code
 
-    def _reply(self, command: AnyCommand) -> control.AnyReply:
+    def reply(self, command: AnyCommand) -> control.AnyReply:
         match command:
             case OpenSink(sink=sink):
                 self.sinks.add(sink)
@@ -294,6 +296,21 @@ def test_only_who_has_consented_is_taken_where_that_is_asked() -> None:
     # It is not asked any more: everybody is taken, and who was withheld is told of.
     recording.happens(moderation_messages.RoomChanged(room=RoomState(max_participants=9, version=2)))
     assert noted()[8:] == [("eve", True), ("bob", True)]
+
+
+def test_of_who_has_passed_nothing_is_kept_and_nothing_taken_that_is_named_late() -> None:
+    recording = Recording(consent=True).begin()
+    for number in range(50):
+        recording.happens(messages.ParticipantJoined(participant=somebody(f"passer{number}")))
+        recording.happens(messages.ParticipantLeft(identity=f"passer{number}", reason="left"))
+    assert "passer" not in repr(vars(recording.session._consents))
+    # The Worker answers when he has left, and the recorder has forgotten that he did not consent.
+    recording.answers = False
+    recording.happens(messages.ParticipantJoined(participant=somebody("bob", described("bob-mic"))))
+    recording.happens(messages.ParticipantLeft(identity="bob", reason="left"))
+    recording.session.on_reply(recording.reply(recording.commands[-1]))
+    recording.drain()
+    assert recording.tapped() == ["bob-mic"] and recording.noted(TrackStarted) == []
 
 
 def test_nobody_is_asked_and_nothing_is_noted_of_it() -> None:

@@ -7,7 +7,7 @@ import fcntl
 import socket as sockets
 import struct
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ async def test_nothing_is_lost_of_what_comes_before_the_word_of_what_it_is(tmp_p
 
 async def test_a_tap_that_cannot_go_on_is_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Failing(SoundFrames):
-        def pack(self, heard: list[Heard], dropped: int) -> list[bytes]:
+        def pack(self, heard: list[Heard], dropped: int, going_on: Collection[int]) -> list[bytes]:
             raise RuntimeError("the decoder is broken")
 
     async with tapped(tmp_path, Failing(decoded=True)) as stage:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 
 import pytest
 from msgspec.structs import replace
 
+from recorder.files.decoding import SoundDecoder
 from recorder.media import opus
 from sfu.core.types import Codec, PayloadFormat
 from sfu.wire.tap import FrameKind, TapFrame
@@ -73,14 +75,29 @@ def test_sound_as_other_programs_read_it() -> None:
     feed = TapFeed()
     feed.on_message(STARTED)
     heard = [one for number in range(20) for one in feed.on_frame(frame(number))]
-    packed = sound.SoundFrames(decoded=False).pack(heard, 3)
+    packed = sound.SoundFrames(decoded=False).pack(heard, 3, feed.numbers)
     assert [sound.unpack(one)[4] for one in packed] == list(SOUNDS[:20])
     number, dropped, timestamp, at_s, _ = sound.unpack(packed[1])
     assert (number, dropped, timestamp) == (7, 3, SAMPLES) and abs(at_s - 100 - SAMPLES / 48_000) < 0.001
-    decoded = sound.SoundFrames(decoded=True).pack(heard, 0)
+    decoded = sound.SoundFrames(decoded=True).pack(heard, 0, feed.numbers)
     assert [sound.samples(sound.unpack(one)[4]).shape for one in decoded] == [(SAMPLES, 2)] * 20
     with pytest.raises(ValueError, match="no header"):
         sound.unpack(packed[0][:10])
+
+
+def test_who_publishes_again_and_again_does_not_fill_a_tap_with_decoders() -> None:
+    feed, frames = TapFeed(), sound.SoundFrames(decoded=True)
+    before = decoders()
+    for number in range(1, 31):
+        feed.on_message(replace(STARTED, number=number, track=f"TR_{number}"))
+        heard = [one for at in range(3) for one in feed.on_frame(frame(at, track=number))]
+        assert len(frames.pack(heard, 0, feed.numbers)) == 3
+        feed.on_message(TapEnded(track=f"TR_{number}"))
+    assert decoders() - before <= 1
+
+
+def decoders() -> int:
+    return sum(isinstance(one, SoundDecoder) for one in gc.get_objects())
 
 
 @pytest.mark.parametrize(
