@@ -249,6 +249,7 @@ class LayerReception:
     frames: int = 0  # that have begun to arrive, each newer than the last; of sound every packet is one
     freezes: int = 0  # gaps between two frames that browsers would call so; pauses that were meant count, too
     frozen_s: float = 0.0  # how long these took
+    restored: int = 0  # packets that were lost and came back by RTX or RED: none of `packets`
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,19 @@ def test_losses_on_the_way_up_are_the_publishers_and_not_the_listeners() -> None
     assert words(call, "ada")[-1] == "good"
 
 
+def test_what_was_lost_on_the_way_up_and_came_back_excuses_no_loss_on_the_way_down() -> None:
+    call = Call()
+    publisher, listener = pair(call)
+    listener.asks_for_missing = False  # so that what it reports lost is what its own network loses
+    call.run(10.0)
+    publisher.loss_up = listener.loss_down = 0.1
+    call.run(10.0)
+    reply = call.tell(Explain, transport="bob")
+    assert isinstance(reply, Explanation)
+    picture = next(row for row in reply.subscriptions if row.track == "ada-video")
+    assert 0.05 < picture.quality.loss < 0.2, "the picture's packets were repeated by the publisher, the sound's not"
+
+
 def test_losses_on_the_way_down_are_the_listeners_own() -> None:
     call = Call()
     _, listener = pair(call)

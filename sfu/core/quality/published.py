@@ -42,13 +42,15 @@ class PublishedQuality:
 
     def __init__(self, kind: Kind, clock_rate: int) -> None:
         self.score: Score | None = None  # None: nothing is to come, or nothing is known
-        self.loss = 0.0
+        self.loss = 0.0  # of its own network
+        self.missing = 0.0  # of that, what nothing brought back: receivers miss it, too
         self.jitter_s = 0.0
         self.frame_rate = 0.0
         self.stalls = Stalls()
         self._kind = kind
         self._clock_rate = clock_rate
-        self._losses: dict[int, Losses] = {}  # by SSRC
+        self._losses: dict[int, Losses] = {}  # by SSRC, as all here
+        self._missing: dict[int, Losses] = {}
         self._counted: Mapping[int, LayerReception] = {}  # by SSRC, when last asked
         self._asked_at: float | None = None
         self._progressed_at: float | None = None
@@ -64,9 +66,11 @@ class PublishedQuality:
         before, self._counted = self._counted, {one.ssrc: one for one in receptions}
         last_s, self._asked_at = self._asked_at, now
         self._losses = {one.ssrc: self._losses.get(one.ssrc, Losses()) for one in receptions}
+        self._missing = {one.ssrc: self._missing.get(one.ssrc, Losses()) for one in receptions}
         for one in receptions:
             span = one.highest_sequence_number - one.first_sequence_number + 1
             self._losses[one.ssrc].on_totals(span, span - one.packets)
+            self._missing[one.ssrc].on_totals(span, span - one.packets - one.restored)
         changed = self._expected is None or (expected.muted, expected.wanted_layer) != (
             self._expected.muted,
             self._expected.wanted_layer,
@@ -89,10 +93,14 @@ class PublishedQuality:
             self.score = self._picture(receptions, before, expected, rtt_s, now, now - last_s)
         return self.score
 
+    def _read(self, one: LayerReception) -> None:
+        self.loss, self.missing = self._losses[one.ssrc].share, self._missing[one.ssrc].share
+        self.jitter_s = one.jitter / self._clock_rate
+
     def _sound(
         self, one: LayerReception, before: LayerReception | None, rtt_s: float | None, interval_s: float
     ) -> Score | None:
-        self.loss, self.jitter_s = self._losses[one.ssrc].share, one.jitter / self._clock_rate
+        self._read(one)
         redundant, bitrate_bps = one.codec is Codec.RED, None
         is_voice = before is not None and one.packets - before.packets >= VOICE_PACKETS_PER_S * interval_s
         if before is not None and is_voice and not redundant:
@@ -115,7 +123,7 @@ class PublishedQuality:
         if not flowing:
             return None
         best = max(flowing, key=lambda one: one.layer)
-        self.loss, self.jitter_s = self._losses[best.ssrc].share, best.jitter / self._clock_rate
+        self._read(best)
         frames = best.frames - before[best.ssrc].frames if best.ssrc in before else 0
         if self._resumes or best.layer != self._layer or best.ssrc not in before:
             self._layer, self._resumes = best.layer, self._resumes and frames == 0

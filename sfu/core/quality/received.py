@@ -47,7 +47,7 @@ class ReceivedQuality:
         self, share: Share, source: PublishedQuality, rtt_s: float | None, now: float, *, redundant: bool = False
     ) -> Score | None:
         """`redundant`: it is sent as RED."""
-        self.loss = beside(self._losses.share, source.loss)
+        self.loss = beside(self._losses.share, source.missing)
         self.jitter_s = 0.0 if self._jitter is None else max(0.0, self._jitter / self._clock_rate - source.jitter_s)
         self._stalls.on_totals(self._pictures_lost, self._pictures_lost * PICTURE_LOST_S, now)
         if share.rung is None:

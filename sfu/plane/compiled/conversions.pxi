@@ -54,6 +54,7 @@ cdef report_of(int index, const Layer *layer):
         frames=layer.reception.frames,
         freezes=layer.reception.freezes,
         frozen_s=layer.reception.frozen_s,
+        restored=layer.reception.restored,
     )
 
 

@@ -67,6 +67,7 @@ cdef inline Packet *on_repair(Plane *plane, Layer *layer, const RtpHeader *heade
     read_packet(plane, layer, packet, codec, header, False)
     admitted = admit(plane, layer, packet)
     if admitted != NULL:
+        layer.reception.restored += 1
         plane.counts.recovered += 1
     return admitted
 
@@ -125,6 +126,7 @@ cdef inline void restore(Plane *plane, Layer *layer, const Packet *packet, doubl
     admitted = admit(plane, layer, &before)
     if admitted != NULL and admitted != &before:  # which is kept nowhere when memory is short
         layer.restored = admitted
+        layer.reception.restored += 1
         plane.counts.recovered += 1
 
 

@@ -16,6 +16,7 @@ cdef enum:
 cdef struct Reception:
     bint begun
     uint64_t packets
+    uint64_t restored  # by RTX or RED
     uint64_t bytes
     int64_t first
     int64_t highest

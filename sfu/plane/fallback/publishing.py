@@ -151,7 +151,7 @@ class TrackLayer:
         self._read(packet, original_form.codec, header, newest=False)
         admitted = self._admit(packet)
         if admitted is not None:
-            self._outbox.counters.recovered += 1
+            self._on_restored()
         return admitted
 
     def missing(self, numbers: Sequence[int]) -> list[int]:
@@ -168,6 +168,7 @@ class TrackLayer:
             ssrc=self.ssrc,
             rtx_ssrc=self.rtx_ssrc,
             packets=seen.packets,
+            restored=seen.restored,
             bytes=seen.bytes,
             first_sequence_number=seen.first,
             highest_sequence_number=seen.highest,
@@ -225,7 +226,11 @@ class TrackLayer:
         before = MediaPacket(packet.sequence_number - 1, timestamp, False, Codec.OPUS, block, (), now)
         self.restored = self._admit(before)
         if self.restored is not None:
-            self._outbox.counters.recovered += 1
+            self._on_restored()
+
+    def _on_restored(self) -> None:
+        self.reception.restored += 1
+        self._outbox.counters.recovered += 1
 
     def _admit(self, packet: MediaPacket) -> MediaPacket | None:
         if self._layers.renewed_late and self.history is not None:

@@ -1,6 +1,6 @@
 """What arrived on a layer's own SSRC, counted for receiver reports (RFC 3550 §6.4.1, appendix A.8).
 
-Packets that came back by RTX are not counted: a report tells the publisher what its network lost.
+Packets that came back by RTX or RED are counted apart: a report tells the publisher what its network lost.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ class Reception:
         "jitter",
         "last_at",
         "packets",
+        "restored",
     )
 
     def __init__(self) -> None:
         self.packets = 0
+        self.restored = 0  # by RTX or RED: what receivers do not miss
         self.bytes = 0
         self.first: int | None = None
         self.highest: int | None = None

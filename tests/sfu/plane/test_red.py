@@ -73,7 +73,8 @@ def test_what_was_lost_comes_out_of_the_next_packet_with_its_own_number_and_time
     assert [one.number for one in got[REDUNDANT]] == [200, 201, 202]
     assert (got[REDUNDANT][1].header.payload_type, got[REDUNDANT][1].payload) == (109, voice(65535))
     assert scene.plane.counters.recovered == 1
-    assert scene.plane.reception(TRACK)[0].packets == 2  # what the network brought
+    (layer,) = scene.plane.reception(TRACK)
+    assert (layer.packets, layer.restored) == (2, 1)  # what the network brought, and what it did not
     late = send(scene, packet(65535, 65534))
     assert late == {PLAIN: [], REDUNDANT: []}
     assert scene.plane.counters.dropped[DropReason.DUPLICATE] == 1

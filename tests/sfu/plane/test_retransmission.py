@@ -137,7 +137,8 @@ def test_a_publishers_repair_takes_the_path_of_a_late_packet(make_plane: MakePla
     assert got.timestamp == 5000 + 3000
     described = vp8.parse(got.payload)
     assert described is not None and described.picture_id == 1
-    assert scene.plane.counters.recovered == 1
+    (layer,) = scene.plane.reception(TRACK)
+    assert (scene.plane.counters.recovered, layer.packets, layer.restored) == (1, 2, 1)
     assert scene.send(*lost) == []
     assert scene.dropped("duplicate") == 1
     (again,) = scene.retransmit(101)
@@ -190,7 +191,9 @@ def test_repairs_do_not_touch_the_reports_about_the_media(make_plane: MakePlane)
     scene.send(source.repair(1001, 1, 50), after_s=3.0)
     (after,) = scene.plane.reception(TRACK)
     assert after == type(before)(
-        **{name: getattr(before, name) for name in before.__slots__ if name != "rtx_ssrc"}, rtx_ssrc=50
+        **{name: getattr(before, name) for name in before.__slots__ if name not in ("rtx_ssrc", "restored")},
+        rtx_ssrc=50,
+        restored=1,
     )
     scene.send(*lost)
     assert scene.plane.reception(TRACK)[0].packets == 3

@@ -80,6 +80,16 @@ def test_a_voice_that_arrives_is_good_and_one_that_is_lost_is_not() -> None:
     assert value(source.send(4)) > 4.2
 
 
+def test_what_came_back_is_lost_but_not_missing() -> None:
+    source = voice()
+    source.send(10)
+    source.send(2, lost_per_s=5)
+    assert (source.quality.loss, source.quality.missing) == (0.1, 0.1)
+    source.layers[0] = replace(source.layers[0], restored=8)
+    source.send(2, lost_per_s=5)
+    assert (source.quality.loss, source.quality.missing) == (0.1, nearly(0.02))
+
+
 def test_with_redundancy_a_voice_may_lose_more() -> None:
     source = voice()
     source.layers[0] = replace(layer(0), codec=Codec.RED)

@@ -63,10 +63,18 @@ def test_sent_with_redundancy_it_may_lose_more() -> None:
 
 def test_what_never_reached_the_server_does_not() -> None:
     receiver = listener()
-    receiver.source.loss, receiver.source.jitter_s = 0.1, 0.2
+    receiver.source.missing, receiver.source.jitter_s = 0.1, 0.2
     receiver.report(100)
     receiver.report(90, lost=10, jitter=9600)
     assert receiver.look() == Score(nearly(4.23))
+
+
+def test_what_was_lost_before_the_server_and_came_back_there_is_no_excuse() -> None:
+    receiver = listener()
+    receiver.source.loss, receiver.source.missing = 0.1, 0.0
+    receiver.report(100)
+    receiver.report(90, lost=10)
+    assert receiver.look() == Score(nearly(2.93), Cause.LOSS)
 
 
 def test_jitter_costs() -> None:
