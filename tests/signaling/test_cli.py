@@ -6,13 +6,13 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import unused_port
 
 from sfu import __version__
 from sfu.plane import open_plane
@@ -22,6 +22,7 @@ from signaling.config import DEVELOPMENT_KEY
 from signaling.messages import Grants
 from signaling.options import OPTIONS
 from signaling.recordings.options import RecordingOptions
+from tests.support.ports import free_port
 from tests.support.server import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,7 +169,7 @@ async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_server_says_where_it_is_and_stops_when_asked(number: signal.Signals) -> None:
-    port = unused_port()
+    port = free_port(socket.SOCK_STREAM)
     process = await start("--dev", "--http-port", str(port), "--udp-port", "0")
     said = await read_until(process, "Ctrl-C")
     assert (
@@ -182,7 +183,7 @@ async def test_a_server_says_where_it_is_and_stops_when_asked(number: signal.Sig
 
 
 async def test_a_taken_port_is_said_in_one_line() -> None:
-    port = unused_port()
+    port = free_port(socket.SOCK_STREAM)
     first = await start("--dev", "--http-port", str(port), "--udp-port", "0")
     await read_until(first, "Ctrl-C")
     second = await start("--dev", "--http-port", str(port), "--udp-port", "0", "--log-level", "error")

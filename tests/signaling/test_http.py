@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import socket
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import unused_port
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +28,7 @@ from signaling.pages import Pages
 from signaling.responses import content_security_policy
 from signaling.server import CannotStart, Server
 from tests.signaling.servers import connected, serving, token
+from tests.support.ports import free_port
 
 WISH = {"name": "Ada", "room": "demo"}
 
@@ -303,7 +304,7 @@ async def test_what_keeps_a_server_from_starting_is_said(tmp_path: Path) -> None
 
 
 async def test_a_failed_start_leaves_the_ports_free() -> None:
-    port = unused_port()
+    port = free_port(socket.SOCK_STREAM)
     async with serving() as server:
         with pytest.raises(CannotStart):
             async with serving(http_port=port, udp_port=server.worker.udp_port):

@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 START_TIMEOUT_S = 60.0
 BUCKET = "calls"

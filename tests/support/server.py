@@ -13,9 +13,11 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0  # a loaded machine compiles byte code slowly
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 60.0  # for what takes a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,6 @@ class RunningServer:
     url: str
     udp_port: int
     process: asyncio.subprocess.Process
-
-
-def free_port(kind: socket.SocketKind, host: str = "127.0.0.1") -> int:
-    """A port that was free a moment ago. Raises OSError if there is none."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager
