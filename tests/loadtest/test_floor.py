@@ -24,7 +24,7 @@ RATES = plans.Rates()
 def receiver() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
-    made.settimeout(5)
+    made.settimeout(60)
     return made
 
 
@@ -49,7 +49,8 @@ def test_a_run_reaches_everybody_cut_into_its_packets() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, receiver() as one, receiver() as other:
         packed = [addresses.pack(each.getsockname()) for each in (one, other)]
         bursts = Bursts([(sender.fileno(), packed, b"noise", 3, 60.0, 0.0)])
-        assert bursts.run(0.01) > 0
+        while not bursts.sent:  # a window may be over before this process gets a core
+            assert bursts.run(0.01) > 0
         assert (bursts.sent, bursts.refused) == (6, 0)
         for each in (one, other):
             assert [each.recv(100) for _ in range(3)] == [b"noise"] * 3

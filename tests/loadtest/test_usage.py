@@ -21,8 +21,8 @@ def work():
     while time.thread_time() - begin < 0.05: pass
     print("ready", flush=True)
     time.sleep(60)
-threading.Thread(target=work, daemon=True).start()
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+threading.Thread(target=work, daemon=True).start()
 sys.stdin.read()
 child.communicate()
 """
