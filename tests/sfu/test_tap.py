@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
@@ -22,9 +23,9 @@ from tests.support.ice import until
 from tests.support.planes import PLANES
 from tests.support.rtp import PUBLISHER_IDS, VIDEO, Remote, VideoSource
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 SINK, TRACK = 5, 1
-names = (f"@sfu tap test {id(TapReader)} {number}" for number in count())
+names = (f"@sfu tap test {os.getpid()} {number}" for number in count())
 
 
 class Running:

@@ -19,6 +19,7 @@ from sfu.plane.interface import Path
 from tests.support.rtp import AUDIO, GCM, PUBLISHER_IDS, SIMULCAST, SUBSCRIBER_IDS, Remote, audio_slot, video_slot
 from tests.support.stage import HOST, Stage
 
+READ = f"@sfu lifetimes {os.getpid()}"  # another run beside this one has its own
 ROUNDS = 10_000
 WARM_UP = 2000
 LARGEST_GROWTH_KB = 12_000  # one leaked Transport a round would be tens of megabytes
@@ -61,7 +62,7 @@ class Churn:
         self.frames = 0
         keys = Remote(Path(0, HOST, 9), GCM).keys
         self.keys = keys
-        self.reader = self.listen("@sfu lifetimes")  # reads now and then
+        self.reader = self.listen(READ)  # reads now and then
         stage.sockets.append(self.reader)
 
     def listen(self, name: str) -> socket.socket:
@@ -92,10 +93,10 @@ class Churn:
     def tap(self, number: int) -> None:
         plane = self.stage.plane
         if self.draw.random() < 0.2:  # a reader that dies at once
-            with self.listen("@sfu lifetimes, short"):
-                plane.add_sink(number, "@sfu lifetimes, short")
+            with self.listen(f"{READ}, short"):
+                plane.add_sink(number, f"{READ}, short")
         else:
-            plane.add_sink(number, "@sfu lifetimes")
+            plane.add_sink(number, READ)
         plane.set_tap(number, 1, [0])
         plane.set_tap(number, number, [0])
 
