@@ -64,7 +64,7 @@ async def goes_on(participant: Participant, frames: int = 30) -> None:
     async def so() -> bool:
         return await shown() >= before + frames
 
-    await eventually(so, f"{frames} more frames are shown", timeout_s=60)
+    await eventually(so, f"{frames} more frames are shown")
 
 
 async def watched_for(participant: Participant, duration_s: float) -> list[tuple[int, dict[str, Any]]]:

@@ -39,7 +39,7 @@ async def call_of_three(browser: Browser, url: str, room: str) -> list[Participa
 
 async def test_three_people_see_and_hear_each_other(server: RunningServer, browser: Browser) -> None:
     call = await call_of_three(browser, server.url, "three")
-    await eventually(lambda: all_send_three_layers(call), "every camera sends three layers", timeout_s=60)
+    await eventually(lambda: all_send_three_layers(call), "every camera sends three layers")
 
     before = [await participant.statistics() for participant in call]
     for participant in call:

@@ -35,7 +35,7 @@ async def shows(bob: Participant, width: int) -> None:
         watched = list((await bob.watched()).values())
         return [video["width"] for video in watched] == [width] and watched[0]["frames"] > before + 5
 
-    await eventually(so, f"a picture {width} wide is shown", timeout_s=60)
+    await eventually(so, f"a picture {width} wide is shown")
 
 
 @pytest.mark.parametrize("codec", ["VP9", "AV1"])
@@ -118,6 +118,6 @@ async def test_who_has_no_h264_is_told_so_and_sent_nothing(browser: Browser) -> 
             answer = await bob.evaluate("() => window.call.view.explain()")
             return sorted(row["reason"] for row in answer["tracks"]) == ["codec", "nothing"]  # her sound is heard
 
-        await eventually(told, "the reason is the codec", timeout_s=30)
+        await eventually(told, "the reason is the codec")
         received = [row["packetsReceived"] for row in (await bob_there.statistics()).inbound("video").values()]
         assert sum(received) == 0

@@ -48,4 +48,4 @@ async def bob_sees(bob: Participant, rid: str) -> None:
     async def has_width() -> bool:
         return [video["width"] for video in (await bob.watched()).values()] == [WIDTHS[rid]]
 
-    await eventually(has_width, f"layer {rid} is shown", timeout_s=60)
+    await eventually(has_width, f"layer {rid} is shown")

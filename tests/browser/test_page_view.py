@@ -138,5 +138,5 @@ async def test_a_picture_goes_on_in_firefox_when_its_tile_is_moved(server: Runni
             return bool(await fox.evaluate(MOVES % video))
 
         for where in ("grid", "stage", "grid"):
-            await eventually(partial(moves, where), f"the picture moves in the {where}", timeout_s=60)
+            await eventually(partial(moves, where), f"the picture moves in the {where}")
             await fox.evaluate("document.querySelector('[data-participant^=bob] [data-tool=pin]').click()")

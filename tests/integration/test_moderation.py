@@ -149,7 +149,7 @@ async def test_a_call_goes_on_by_another_token() -> None:
 
     def short(identity: str) -> str:
         grant = Grant(identity, identity.title(), "demo", ALL)
-        return mint(grant, key_id="a", secret=SECRET, now=time.time(), valid_for_s=4)
+        return mint(grant, key_id="a", secret=SECRET, now=time.time(), valid_for_s=10)  # a busy machine joins in time
 
     async with serving() as server, AsyncExitStack() as stack:
         ada = await stack.enter_async_context(connect(server.url, "demo", short("ada"), fresh_token=fresh_token))

@@ -45,7 +45,8 @@ async def test_lost_transports_are_built_anew_and_the_others_keep_the_participan
         assert told(seen) == ["reconnecting", "connected"]
         assert told(heard) == []
         assert seen_tracks(bob) == before
-        assert max(at_bob.longest_gap_s, at_ada.longest_gap_s) < 2.0
+        # They are told. Who has to notice that nothing comes any more waits for ten seconds.
+        assert max(at_bob.longest_gap_s, at_ada.longest_gap_s) < 8.0
         # And what was published goes on being what it was.
         await ada.mute(ada.publications[0], True)
         await bob.until(lambda: bob.participants[ada.identity].tracks[0].muted, PATIENCE_S)

@@ -25,7 +25,7 @@ from signaling.taps import messages, sound
 from signaling.taps.messages import TapStarted
 from tests.support.meeting import Meeting, meeting
 
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 PACKET_SAMPLES = 960  # of the bots: 20 ms
 RECORDS = Grants(subscribe=True, record=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from tests.support.child import alive, children
 from tests.support.cutting import forwarding
 from tests.support.ice import until
 from tests.support.meeting import PATIENCE_S, metrics
+from tests.support.ports import two_free_ports
 from tests.support.scene import FAST, Ear, talking, told
 from tests.support.server import running_server
 
@@ -47,7 +49,7 @@ class Pair:
 
     def forget(self) -> None:
         for ear, events in zip(self.ears, self.events, strict=True):
-            ear.longest_gap_s = 0.0
+            ear.longest_gap_s, ear.missed = 0.0, 0
             events.clear()
 
     def told(self) -> list[list[str]]:
@@ -55,6 +57,9 @@ class Pair:
 
     def longest_gap_s(self) -> float:
         return max(ear.longest_gap_s for ear in self.ears)
+
+    def missed(self) -> int:
+        return sum(ear.missed for ear in self.ears)
 
     def names(self) -> list[str]:
         """What each knows of the other: identity and tracks."""
@@ -110,7 +115,8 @@ class Scene:
 
 @asynccontextmanager
 async def scene(**options: Any) -> AsyncIterator[Scene]:
-    config = ServerConfig(http_port=0, udp_port=0, dev=True, workers=2, sessions=FAST, supervision=WATCHFUL)
+    udp_port = two_free_ports(socket.SOCK_DGRAM)
+    config = ServerConfig(http_port=0, udp_port=udp_port, dev=True, workers=2, sessions=FAST, supervision=WATCHFUL)
     before = children()  # the browser that other tests share, if they ran before
     server = await open_server(replace(config, **options))
     try:
@@ -139,8 +145,8 @@ async def test_a_killed_workers_people_are_reset_and_other_rooms_never_notice() 
         assert here.first.names() == names
         await here.second.hear_each_other()
         assert here.second.told() == [[], []]
-        assert here.second.longest_gap_s() < min(gaps) / 2, "the other Worker went on"
-        assert gaps[0] < 3.0
+        assert here.second.missed() == 0, "the other Worker went on"
+        assert min(gaps) < 8.0, "they are told, and need not notice for ten seconds that nothing comes"
         assert [worker.restarts for worker in here.server.workers.all] == [3, 0]
         figures = await metrics(here.server.url)
         assert figures["sfu_worker_restarts_total"] == 3 and figures["sfu_participants"] == 4
@@ -196,7 +202,7 @@ async def test_a_server_that_stops_leaves_no_process_and_one_that_is_killed_neit
         assert len(pids) == 2
         async with talking_pair(server.url, "room"):
             server.process.terminate()
-            assert await asyncio.wait_for(server.process.wait(), 20) == 0
+            assert await asyncio.wait_for(server.process.wait(), PATIENCE_S) == 0
         assert not any(map(alive, pids))
     async with running_server("--dev", "--workers=2", "--udp-port=0") as server:
         pids = children(server.process.pid)

@@ -18,7 +18,7 @@ from sfu.core.types import MessageChannel
 from sfu.net.sctp import SCTP_PORT
 from sfu.wire.message import DeliveredMessage, MessageError, MessagesLost, parse_delivered
 from sfu.worker import Worker, open_worker
-from tests.support.ice import RemoteAgent, RemoteEnd, until
+from tests.support.ice import PATIENCE_S, RemoteAgent, RemoteEnd, until
 
 LIMITS = MessageLimits(reliable_queue_bytes=70_000, lossy_queue_bytes=20_000)
 
@@ -65,7 +65,7 @@ class Running:
         end = RemoteEnd(agent, opened.fingerprints, is_client=True)
         self.worker.on_command(ConnectTransport(call=2, transport=name, remote=end.parameters(sctp_port=5000)))
         await agent.check(opened.ice, nominate=True)
-        await end.session.handshake(10.0)
+        await end.session.handshake(PATIENCE_S)
         person = Person(end)
         self.people.append(person)
         await person.sctp.start(RTCSctpCapabilities(maxMessageSize=65536), SCTP_PORT)
@@ -131,7 +131,8 @@ async def test_a_receiver_that_reads_nothing_delays_nobody_and_is_told_what_it_m
         ada.send(index.to_bytes().ljust(4000), label)
         await until(lambda: len(bob.heard) == len(delays_s) + 1)
         delays_s.append(loop.time() - sent_at)
-    assert sorted(delays_s)[30] < 0.1, "milliseconds, but for what else the machine does"
+    # Milliseconds, but for what else the machine does; who waits for a deaf one waits for retransmissions of seconds.
+    assert sorted(delays_s)[30] < 1.0
     dropped = running.worker.router.registry.messages.counters.dropped[MessageDrop.QUEUE_FULL]
     assert cid.heard == [] and dropped > 0
 

@@ -114,7 +114,7 @@ async def test_a_reply_that_would_be_too_long_is_refused() -> None:
 
 HANGING = """
 import time, sfu.process, sfu.worker
-sfu.process.HANGS_AFTER_S, sfu.process.ALARM_PUT_OFF_EVERY_S, sfu.process.FAREWELL_WITHIN_S = 1.5, 0.1, 0.5
+sfu.process.HANGS_AFTER_S, sfu.process.ALARM_PUT_OFF_EVERY_S, sfu.process.FAREWELL_WITHIN_S = 4.0, 0.1, 1.0
 def hang(*_):
     time.sleep(60)
 async def hang_too(*_):

@@ -33,7 +33,7 @@ from sfu.wire.extensions import ExtensionIds
 from sfu.wire.rtcp import SenderReport
 from sfu.worker import Worker, open_worker
 from tests.sim.actors import AUDIO_FORMATS, VIDEO_FORMATS, vp8_payload
-from tests.support.ice import RemoteAgent, RemoteEnd, until
+from tests.support.ice import PATIENCE_S, RemoteAgent, RemoteEnd, until
 
 IDS = ExtensionIds(mid=1, rid=2, transport_cc=5)
 
@@ -61,7 +61,7 @@ class Running:
         )
         self.tell(ConnectTransport(call=2, transport=name, remote=remote))
         await agent.check(opened.ice, nominate=True)
-        await end.session.handshake(10.0)
+        await end.session.handshake(PATIENCE_S)
         await until(lambda: TransportChanged(transport=name, state="connected") in self.notices)
         return Remote(end)
 

@@ -19,7 +19,7 @@ from signaling.server import Server, open_server
 from signaling.subprotocols import JSON, SUBPROTOCOLS
 
 SECRET = "s" * 32
-WAIT_S = 20.0  # for what should take milliseconds: a loaded machine
+WAIT_S = 60.0  # for what should take milliseconds: a loaded machine
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ from signaling import attempts
 from signaling.attempts import Attempts
 from signaling.limits import ConnectionLimits
 from signaling.messages import Error, Join, Joined
-from tests.signaling.servers import connected, serving, token
+from tests.signaling.servers import WAIT_S, connected, serving, token
 from tests.signaling.whip.exchanges import SENT
 
 
@@ -73,6 +73,6 @@ async def test_a_guesser_is_not_let_in_to_guess_again(monkeypatch: pytest.Monkey
         assert await publish(token() + "x") == 401
         assert await publish(token()) == 429
         with pytest.raises(aiohttp.WSServerHandshakeError) as raised:
-            async with asyncio.timeout(20), connected(server):
+            async with asyncio.timeout(WAIT_S), connected(server):
                 pass
         assert raised.value.status == 429

@@ -24,6 +24,7 @@ from sfu.control import (
 )
 from signaling.embedded import EmbeddedWorker
 from signaling.link import Link
+from tests.signaling.servers import WAIT_S
 
 
 class Wire:
@@ -89,7 +90,7 @@ async def test_a_silent_worker_is_answered_for() -> None:
     for number in (1, 2):
         wire.link.call(CloseTransport(call=number, transport="t"), answered.put_nowait)
     for number in (1, 2):
-        reply = await asyncio.wait_for(answered.get(), 10)
+        reply = await asyncio.wait_for(answered.get(), WAIT_S)
         assert isinstance(reply, Failed) and (reply.call, reply.code) == (number, "timeout")
     wire.link.on_frame(control.encode(Done(call=1)))
     assert answered.empty(), "too late: it was answered"
@@ -170,7 +171,7 @@ async def test_what_waits_for_a_worker_has_all_its_time_when_there_is_one() -> N
     wire.link.on_frame(control.encode(Done(call=2)))
     assert answered.get_nowait() == Done(call=2)
     wire.link.call(CloseTransport(call=3, transport="t"), answered.put_nowait)
-    assert isinstance(reply := await asyncio.wait_for(answered.get(), 10), Failed) and reply.code == "timeout"
+    assert isinstance(reply := await asyncio.wait_for(answered.get(), WAIT_S), Failed) and reply.code == "timeout"
     wire.link.close()
 
 
@@ -217,7 +218,7 @@ async def worker() -> AsyncIterator[EmbeddedWorker]:
 async def reply_to(worker: EmbeddedWorker, make: Callable[[], control.AnyCommand]) -> AnyReply:
     answered: asyncio.Future[AnyReply] = asyncio.get_running_loop().create_future()
     worker.link.call(make(), answered.set_result)
-    return await asyncio.wait_for(answered, 10)
+    return await asyncio.wait_for(answered, WAIT_S)
 
 
 async def test_a_real_worker_answers(worker: EmbeddedWorker) -> None:

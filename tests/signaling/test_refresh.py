@@ -15,6 +15,7 @@ from tests.signaling.strict_worker import StrictWorker
 from tests.signaling.test_turns import SECRET, Page
 from tests.support.ice import until
 
+LIVES_S = 4.0  # its client is told in the last quarter, in which a busy machine may stand still for a while
 EVERYTHING = {"create": True, "publish": True, "subscribe": True}
 
 
@@ -31,19 +32,19 @@ def switchboard(**limits: Any) -> Switchboard:
 
 async def test_a_session_ends_with_its_token_and_its_client_is_told_before() -> None:
     page = Page(switchboard(token_grace_s=0.0), "ada")
-    page.say(Join, token=token(valid_for_s=2.0))
+    page.say(Join, token=token(valid_for_s=LIVES_S))
     await until(lambda: page.closed is not None)
     assert page.kinds() == [Joined, TokenExpiring, Closing] and page.closed == (4401, "token_expired")
-    assert 0 < page.heard[1].in_s < 1
+    assert 0 < page.heard[1].in_s <= LIVES_S / 4
 
 
 async def test_with_another_token_it_goes_on() -> None:
     page = Page(switchboard(token_grace_s=0.0), "ada")
-    page.say(Join, token=token(valid_for_s=2.0))
+    page.say(Join, token=token(valid_for_s=LIVES_S))
     await until(lambda: TokenExpiring in page.kinds())
     page.say(Refresh, token=token())
     assert page.kinds() == [Joined, TokenExpiring, Ok]
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(LIVES_S / 4 + 0.5)
     assert page.closed is None
 
 

@@ -149,7 +149,7 @@ async def test_who_does_not_join_is_closed() -> None:
 
 
 async def test_too_many_messages_close() -> None:
-    limits = SessionLimits(messages_per_s=1.0, messages_burst=3)
+    limits = SessionLimits(messages_per_s=0.001, messages_burst=3)
     async with serving(sessions=limits) as server, connected(server) as client:
         await client.say(Join, token=token())
         for _ in range(2):

@@ -18,7 +18,7 @@ from sfu.startup import Start
 from sfu.wire.frames import FrameSplitter, prefixed
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 20.0  # for what takes milliseconds: a loaded machine
+WAIT_S = 60.0  # for what takes milliseconds: a loaded machine
 ON_LOOPBACK = WorkerConfig(addresses=("127.0.0.1",))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
+PATIENCE_S = 60.0  # for what takes a second or two: machines are loaded
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 
 FLAGS = (
@@ -107,6 +108,7 @@ async def chromium(
 async def new_page(browser: Browser, **context: Any) -> Page:
     """A page of its own context (own storage), which fails the test on an uncaught error."""
     page = await (await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})).new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.add_init_script(PREPARE)
     return page
 
@@ -117,9 +119,9 @@ async def screenshot(page: Page, name: str) -> None:
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 30.0, every_s: float = 0.2
+    condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = PATIENCE_S, every_s: float = 0.2
 ) -> None:
-    """Wait until `condition` holds; fails with `what` after `timeout_s`, which is generous: machines are loaded."""
+    """Wait until `condition` holds; fails with `what` after `timeout_s`."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await condition():
         if asyncio.get_running_loop().time() > deadline:

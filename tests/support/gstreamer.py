@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 PYTHON = "/usr/bin/python3"  # the bindings are Debian's, and not for a Python of another maker
 SCRIPT = Path(__file__).with_name("gstreamer_peer.py")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class GStreamerPeer:

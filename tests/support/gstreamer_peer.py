@@ -117,7 +117,7 @@ class Peer:
     def _request(self, method: str, url: str, body: str | None = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/sdp"}
         text = None if body is None else body.encode()
-        return urllib.request.urlopen(urllib.request.Request(url, text, headers, method=method), timeout=20)
+        return urllib.request.urlopen(urllib.request.Request(url, text, headers, method=method), timeout=60)
 
     def _on_state(self, peer: Any, _: Any) -> None:
         say(state=peer.get_property("connection-state").value_nick)

@@ -22,6 +22,7 @@ from sfu.wire.demux import Kind, classify
 from signaling.client import Endpoint, RemoteEndpoint
 from signaling.client.rtp_session import RtpSession
 from signaling.client.srtp import SrtpContext
+from tests.support.ice import PATIENCE_S
 
 ICE = IceParameters("lite", "litepasswordlitepassword")
 TURN_S = 0.005
@@ -58,7 +59,7 @@ class LitePeer(asyncio.DatagramProtocol):
     def accept(self, endpoint: Endpoint) -> None:
         """The client's description has come."""
         self.dtls = DtlsSession(self.certificate, self.is_client, [endpoint.fingerprint], self._send, self._on_keys)
-        self._handshake = asyncio.create_task(self.dtls.handshake(10.0))
+        self._handshake = asyncio.create_task(self.dtls.handshake(PATIENCE_S))
 
     def flush(self) -> None:
         if self.srtp is None:

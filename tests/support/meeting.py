@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,14 +17,17 @@ from signaling.config import ServerConfig
 from signaling.demo.bot import Bot, BotOptions
 from signaling.demo.measure import AudioMeasure, VideoMeasure
 from signaling.server import Server, open_server
+from tests.support.ports import two_free_ports
 
-PATIENCE_S = 30.0  # for what takes one or two seconds on an idle machine
+PATIENCE_S = 60.0  # for what takes one or two seconds on an idle machine
 
 
 @asynccontextmanager
 async def open_test_server(*, dev: bool = True, **options: Any) -> AsyncIterator[Server]:
     """On free ports of loopback."""
-    server = await open_server(ServerConfig(http_port=0, udp_port=0, dev=dev, **options))
+    # A Worker that is killed comes back on its port, which has to be there still.
+    udp_port = two_free_ports(socket.SOCK_DGRAM) if options.get("workers") else 0
+    server = await open_server(ServerConfig(http_port=0, udp_port=udp_port, dev=dev, **options))
     try:
         yield server
     finally:

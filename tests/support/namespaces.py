@@ -58,7 +58,7 @@ async def forwarded(hosts: Hosts, port: int) -> AsyncIterator[str]:
     )
     assert process.stdout is not None
     try:
-        await asyncio.wait_for(process.stdout.readline(), 30)  # it says when it listens
+        await asyncio.wait_for(process.stdout.readline(), 60)  # it says when it listens
         yield f"http://127.0.0.1:{port}"
     finally:
         if process.returncode is None:

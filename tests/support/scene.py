@@ -112,13 +112,18 @@ async def talking(room: Room) -> AsyncIterator[str]:
 
 
 class Ear:
-    """Listens to one track, on whichever m-line it comes."""
+    """Listens to one track, on whichever m-line it comes.
+
+    `missed` packets would have been between those that came, on one Transport. How long it was silent says as much of
+    how busy the machine is, as all who talk and listen are in this process.
+    """
 
     def __init__(self, room: Room, track: str) -> None:
         self._room = room
         self._track = track
-        self._last_s: float | None = None
+        self._last: ReceivedPacket | None = None
         self.packets = 0
+        self.missed = 0
         self.longest_gap_s = 0.0
 
     async def hears(self, packets: int = 10) -> None:
@@ -132,9 +137,10 @@ class Ear:
                 await asyncio.sleep(0.02)
 
     def _on_packet(self, packet: ReceivedPacket) -> None:
-        if self._last_s is not None:
-            self.longest_gap_s = max(self.longest_gap_s, packet.at_s - self._last_s)
-        self._last_s = packet.at_s
+        if self._last is not None:
+            self.longest_gap_s = max(self.longest_gap_s, packet.at_s - self._last.at_s)
+            self.missed += packet.sequence_number - self._last.sequence_number - 1
+        self._last = packet
         self.packets += 1
 
 

@@ -14,7 +14,7 @@ from tests.support.rtp import GCM, PUBLISHER_IDS, SUBSCRIBER_IDS, VIDEO, Receive
 
 HOST = "127.0.0.1"
 UDP_GRO = 104
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Stage:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.chromium
 
 __all__ = ["axe"]  # a fixture
 KEY = ":".join(DEVELOPMENT_KEY)
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 
 
 async def signed_in(browser: Browser, url: str, **options: Any) -> Page:

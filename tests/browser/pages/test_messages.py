@@ -146,7 +146,7 @@ async def test_a_page_and_a_bot_exchange_messages(server: RunningServer, browser
         assert (second["payload"], second["direct"], second["reliable"]) == ([0, 255, 2], True, False)
         await send(ada.page, "from the page", topic="chat")
         await send(ada.page, [1, 2], to=[bot.identity, "nobody"])
-        await bot.until(lambda: len(incoming) == 2, 30)
+        await bot.until(lambda: len(incoming) == 2, 60)
         assert incoming == [
             ReceivedMessage(ada.identity, "chat", "from the page", reliable=True, direct=False),
             ReceivedMessage(ada.identity, "", b"\x01\x02", reliable=True, direct=True),

@@ -104,9 +104,15 @@ async def test_who_is_muted_by_a_moderator_is_not_heard_until_asked(server: Runn
     )
     assert refused == "muted_by_moderator"
     await bob.evaluate("() => { window.sfuRoom.you.track('microphone').mediaTrack.enabled = true; }")
+
+    async def silent() -> bool:
+        """What was under way still comes, on a busy machine for long."""
+        before: int = await host.evaluate(RECEIVES)
+        await host.wait_for_timeout(1000)
+        return bool(await host.evaluate(RECEIVES) == before)
+
+    await eventually(silent, "the server forwards nothing of it")
     before: int = await host.evaluate(RECEIVES)
-    await host.wait_for_timeout(1000)
-    assert await host.evaluate(RECEIVES) == before, "the server forwards nothing of it"
     await screenshot(host, "moderation-people")
 
     await act_on(host, "bob", "ask")

@@ -65,7 +65,7 @@ async def looks_right(page: Page, name: str, sizes: tuple[ViewportSize, ...] = (
             return bool(await page.evaluate(FAULTS) == [])
 
         try:
-            await eventually(settled, f"{where} is laid out", timeout_s=5)
+            await eventually(settled, f"{where} is laid out", timeout_s=20)
         except AssertionError:
             await screenshot(page, f"{where}-light")
             raise AssertionError(f"{where}: {await page.evaluate(FAULTS)}") from None
@@ -166,7 +166,7 @@ async def test_a_grid_of_people(server: RunningServer, browser: Browser, lobby: 
     async def come() -> bool:
         return bool(await page.locator(".tile[data-video=on]").count() == pictures)
 
-    await eventually(come, "everybody's picture is there", timeout_s=60)
+    await eventually(come, "everybody's picture is there")
     await looks_right(page, f"grid-{people}")
     await crowd.close()
 

@@ -107,7 +107,7 @@ async def test_everybody_plays_in_step_from_any_moment(recording: Path) -> None:
             playing = not any(place["paused"] or place["error"] for place in places)
             return playing and min(times) > 4.8 and max(times) - min(times) < 0.1
 
-        await eventually(in_step, "all three within 100 ms of each other", timeout_s=20)
+        await eventually(in_step, "all three within 100 ms of each other")
         assert await page.get_attribute(".tile[data-speaking='true'] video", "aria-label") in ("Bob", "Cid")
         await screenshot(page, "playback")
         await page.get_by_role("button", name="Pause", exact=True).click()
@@ -118,7 +118,7 @@ async def test_everybody_plays_in_step_from_any_moment(recording: Path) -> None:
             places = await page.evaluate(PLACES)
             return all(place["at"] < 0.2 and place["paused"] for place in places)
 
-        await eventually(at_the_beginning, "all at the beginning", timeout_s=20)
+        await eventually(at_the_beginning, "all at the beginning")
         assert await page.inner_text("#clock") == "0:00"
         # Who had not come yet is not shown.
         assert await page.locator(".tile:visible").count() == 2

@@ -16,7 +16,7 @@ from tests.support.planes import MakePlane, feedback
 from tests.support.rtp import PUBLISHER_IDS, SUBSCRIBER_IDS, VIDEO, Received, Remote, VideoSource, video_slot
 
 STUN = b"\x00\x01\x00\x00" + b"\x21\x12\xa4\x42" + bytes(12)
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Running:

@@ -18,7 +18,7 @@ from signaling.client.tapping import FIRST_PAUSE_S, Tap
 from signaling.taps.messages import encode
 from tests.signaling.taps.test_feed import STARTED, frame
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from signaling.taps.feed import Heard
 from signaling.taps.sound import SoundFrames
 from tests.signaling.taps.test_feed import SAMPLES, STARTED, frame
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from signaling.messages import Join, Leave
 from signaling.room_settings import RoomChanges
 from signaling.server import Server
 from signaling.webhooks import dispatcher
+from signaling.webhooks.outbox import MAX_CONCURRENT
 from signaling.webhooks.signature import verify
 from tests.signaling.servers import connected, serving, token
 from tests.support.ice import until
@@ -106,13 +107,13 @@ async def test_what_fails_comes_again_with_the_same_id_before_anything_later() -
     assert [one["Sfu-Attempt"] for one in receiver.headers[:3]] == ["1", "2", "3"]
 
 
-async def test_a_slow_receiver_holds_up_no_call() -> None:
-    async with receiving(slow_s=3.0) as receiver, telling(receiver) as server:
-        begun = time.monotonic()
+async def test_a_slow_receiver_holds_up_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "ATTEMPT_TIMEOUT_S", 600.0)
+    async with receiving(slow_s=600.0) as receiver, telling(receiver) as server:
         for number in range(20):
             await join_and_leave(server, f"guest{number}", f"room{number}")
-        assert time.monotonic() - begun < 20 * 3.0, "no webhook is waited for"
-        assert len(receiver.heard) <= 8
+        assert server.webhooks.outcomes == {"delivered": 0, "failed": 0, "dead": 0}, "no webhook is waited for"
+        assert len(receiver.heard) <= MAX_CONCURRENT
 
 
 async def test_private_addresses_are_not_called_unless_they_are_allowed() -> None:
