@@ -11,7 +11,8 @@ from typing import Final
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-# Often enough that a pause of 0.2 s is hit by one, seldom enough to cost nothing.
+# Often enough that a pause of 0.2 s is hit by one, seldom enough to cost nothing. Due at multiples of it, as a Worker's
+# rounds are, so that they share a turn of the loop where they share a loop: most of what a look costs is waking up.
 LOOK_EVERY_S: Final = 0.1
 BOUNDS_S: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0)
 # From joining to the first media: 0.4 s for sound and 0.8 s for pictures are what people take for at once.
@@ -47,7 +48,8 @@ class LoopLag:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._timer = self._loop.call_later(LOOK_EVERY_S, self._look, self._loop.time() + LOOK_EVERY_S)
+        due = (self._loop.time() // LOOK_EVERY_S + 1) * LOOK_EVERY_S
+        self._timer = self._loop.call_at(due, self._look, due)
 
     def stop(self) -> None:
         if self._timer is not None:
