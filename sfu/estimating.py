@@ -3,7 +3,7 @@
     every 50 ms   plane.poll_feedback ─► Estimator ─┬► estimates that changed ─► their Subscribers allocate anew
                                                     └► probes ─► plane.probe
 
-One tick for all Transports, while any is estimated.
+One tick for all Transports, while any is estimated; four a second while nobody reports: nobody is sent anything then.
 """
 
 from __future__ import annotations
@@ -46,4 +46,7 @@ class Estimating:
                 estimator.on_probe_refused(probe.transport, now)
 
     def _wake(self, now: float) -> None:
-        self._context.deadlines.set(self, next_round(self._context.config.estimation_interval_s, now))
+        config = self._context.config
+        is_awaited = self._context.estimator.is_awaited(now)
+        at = next_round(config.estimation_interval_s if is_awaited else config.estimation_rest_s, now)
+        self._context.deadlines.set(self, at)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfu.config import WorkerConfig
-from sfu.control import Explain, Explanation, SetLayout
+from sfu.control import Explain, Explanation, SetLayout, Unsubscribe
+from sfu.core.transport_feedback import FeedbackBatch
 from sfu.wire.feedback import ReceiverEstimate
 from tests.sim.actors import Publisher, Subscriber
 from tests.sim.call import Call, Remote
@@ -61,6 +62,37 @@ def test_a_bug_in_one_tick_does_not_end_them(monkeypatch: pytest.MonkeyPatch) ->
         patched.setattr(call.router.context.estimator, "take_changed", lambda: 1 / 0)
         call.run(0.06)
     assert call.router.counters.internal_errors > 0
-    reported_at = call.router.context.estimator._reported_at.max()
+    awaited_until = call.router.context.estimator.awaited_until
     call.run(0.5)
-    assert call.router.context.estimator._reported_at.max() > reported_at
+    assert call.router.context.estimator.awaited_until > awaited_until
+
+
+def test_where_nobody_reports_paths_are_looked_at_seldom_and_first_reports_are_seen_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = Call()
+    publisher, receiver = Publisher(call, "ann"), Receiver(call, "bob")
+    looks: list[float] = []
+    look = call.router.context.estimator.on_feedback
+
+    def noted(batch: FeedbackBatch, now: float) -> None:
+        looks.append(now)
+        look(batch, now)
+
+    monkeypatch.setattr(call.router.context.estimator, "on_feedback", noted)
+
+    def looks_in_a_second() -> int:
+        before = len(looks)
+        call.run(1.0)
+        return len(looks) - before
+
+    call.run(1.0)
+    assert looks_in_a_second() <= 5
+    publisher.start()
+    receiver.start()
+    receiver.subscribe(publisher.video)
+    call.run(WorkerConfig().estimation_rest_s + 0.1)
+    assert looks_in_a_second() >= 20
+    call.tell(Unsubscribe, subscription=f"bob/{publisher.video}")
+    call.run(3.0)
+    assert looks_in_a_second() <= 5

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from sfu.core.estimation.delivery import Delivery
-from sfu.core.estimation.trend import Trend
+from sfu.core.estimation.paths import Paths
 
 try:
-    from sfu.core.estimation.compiled.columns import CompiledDelivery, CompiledTrend
+    from sfu.core.estimation.compiled.paths import CompiledPaths
 except ImportError:  # there was no compiler
-    _TREND, _DELIVERY = Trend, Delivery
+    _PATHS: type[Paths] = Paths
 else:
-    _TREND, _DELIVERY = CompiledTrend, CompiledDelivery
+    _PATHS = CompiledPaths
 
 
-def make_trend(capacity: int) -> Trend:
-    return _TREND(capacity)
-
-
-def make_delivery(capacity: int) -> Delivery:
-    return _DELIVERY(capacity)
+def make_paths(capacity: int) -> Paths:
+    return _PATHS(capacity)

@@ -21,6 +21,7 @@ class RowNumbers:
     """Which row is whose."""
 
     def __init__(self, capacity: int) -> None:
+        self.bound = 0  # no row from here on was ever given out
         self._free = list(range(capacity - 1, -1, -1))
         self._rows: dict[int, int] = {}
         self._transports: dict[int, int] = {}
@@ -35,6 +36,7 @@ class RowNumbers:
         """Raises IndexError beyond the capacity."""
         row = self._rows[transport] = self._free.pop()
         self._transports[row] = transport
+        self.bound = max(self.bound, row + 1)
         return row
 
     def remove(self, transport: int) -> None:

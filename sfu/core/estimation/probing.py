@@ -85,11 +85,13 @@ class Probing:
         self._factor[rows] = CAREFUL
 
     def due(self, rates_bps: Floats, stands: Flags, now: float) -> Rows:
-        """Of all rows. `rates_bps` are the estimates. Not where a queue `stands`: a probe would only make it longer."""
-        lost = (self._cluster > 0) & (now > self._settled_at + NEVER_ANSWERED_S)
-        self._cluster[lost] = 0
-        ready = (self._due_at <= now) & (self._cluster == 0) & ~stands
-        return np.flatnonzero((self._goal_bps > rates_bps) & ready)
+        """Of the first rows, as many as there are `rates_bps`, the estimates. Not where a queue `stands`: a probe would
+        only make it longer."""
+        bound = len(rates_bps)
+        cluster = self._cluster[:bound]
+        cluster[(cluster > 0) & (now > self._settled_at[:bound] + NEVER_ANSWERED_S)] = 0
+        ready = (self._due_at[:bound] <= now) & (cluster == 0) & ~stands
+        return np.flatnonzero((self._goal_bps[:bound] > rates_bps) & ready)
 
     def begin(self, row: int, transport: int, rate_bps: float, sending_bps: float, now: float) -> Probe:
         tried_bps = min(max(self._factor[row] * rate_bps, LEAST_TRIED_BPS), WORTHWHILE * self._goal_bps[row])

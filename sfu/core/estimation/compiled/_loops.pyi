@@ -1,21 +1,19 @@
 """Types of _loops.pyx."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-class TrendLoop:
+class Loops:
     def __init__(
         self,
-        columns: Mapping[str, NDArray[Any]],
-        constants: Mapping[str, float],
-        usages: Sequence[int],
+        columns: Mapping[str, Mapping[str, NDArray[Any]]],
+        constants: Mapping[str, Mapping[str, Any]],
+        report: np.dtype[np.void],
         group: np.dtype[np.void],
     ) -> None: ...
-    def run(self, rows: NDArray[np.intp], groups: NDArray[Any]) -> None: ...
-
-class PaceLoop:
-    def __init__(self, columns: Mapping[str, NDArray[Any]], constants: Mapping[str, float]) -> None: ...
-    def run(self, rows: NDArray[np.intp], window_s: float, pace: Sequence[NDArray[np.float64]]) -> None: ...
+    def on_reports(self, rows: NDArray[np.intp], reports: NDArray[Any], groups: NDArray[Any], now: float) -> None: ...
+    def take_changed(self, bound: int, now: float) -> list[int]: ...
+    def probes_due(self, bound: int, now: float) -> list[int]: ...

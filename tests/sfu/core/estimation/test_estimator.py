@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfu.core.estimation.estimator import GRACE_S, Estimator
+from sfu.core.estimation.estimator import Estimator
+from sfu.core.estimation.paths import GRACE_S
 from sfu.core.estimation.rates import LEAST_BPS, START_BPS
 from sfu.core.transport_feedback import CLUSTER, GROUP, NO_FEEDBACK, REPORT, FeedbackBatch
 from tests.support.paths import Bottleneck, GroupRow, batch

@@ -1,0 +1,40 @@
+# When to send more than there is to send? As `probing.py`, explained there; what an answer means is not asked so often.
+
+
+cdef class ProbingLoop:
+    cdef double *goal_bps
+    cdef double *due_at
+    cdef double *wait_s
+    cdef double *factor
+    cdef double *packet_bytes
+    cdef int64_t *cluster
+    cdef double *settled_at
+    cdef double *fell_at
+    cdef double first_wait_s, bold, careful, never_answered_s, padding_bytes
+
+    def __init__(self, columns, constants):
+        self.goal_bps, self.due_at = floats(columns["goal_bps"]), floats(columns["due_at"])
+        self.wait_s, self.factor = floats(columns["wait_s"]), floats(columns["factor"])
+        self.packet_bytes, self.cluster = floats(columns["packet_bytes"]), counts(columns["cluster"])
+        self.settled_at, self.fell_at = floats(columns["settled_at"]), floats(columns["fell_at"])
+        self.first_wait_s, self.never_answered_s = constants["first_wait_s"], constants["never_answered_s"]
+        self.bold, self.careful = constants["bold"], constants["careful"]
+        self.padding_bytes = constants["padding_bytes"]
+
+    cdef void reset(self, int64_t row) noexcept:
+        self.goal_bps[row], self.cluster[row] = 0, 0
+        self.due_at[row] = self.settled_at[row] = self.fell_at[row] = -INFINITY
+        self.wait_s[row], self.factor[row] = self.first_wait_s, self.bold
+        self.packet_bytes[row] = self.padding_bytes
+
+    cdef bint is_under_way(self, int64_t row, double sent_at) noexcept:
+        return sent_at < self.settled_at[row]
+
+    cdef void on_fall(self, int64_t row, double now) noexcept:
+        self.fell_at[row], self.due_at[row] = now, now + self.first_wait_s
+        self.wait_s[row], self.factor[row] = self.first_wait_s, self.careful
+
+    cdef bint is_due(self, int64_t row, double rate_bps, bint stands, double now) noexcept:
+        if self.cluster[row] > 0 and now > self.settled_at[row] + self.never_answered_s:
+            self.cluster[row] = 0
+        return self.goal_bps[row] > rate_bps and self.due_at[row] <= now and self.cluster[row] == 0 and not stands
