@@ -83,7 +83,7 @@ class RoomTable:
         self._deliveries: deque[Delivery] = deque()
         self._records: deque[Record] = deque()
         self._posts: deque[Post] = deque()
-        self._to_record: deque[ToRecord] = deque()
+        self._to_record: dict[str, None] = {}  # names of rooms, in order
         self._closed: deque[str] = deque()  # names of rooms that are no more
         self.draining = ""  # why no new rooms are taken; empty: they are
 
@@ -107,8 +107,17 @@ class RoomTable:
         return self._posts.popleft() if self._posts else None
 
     def poll_to_record(self) -> ToRecord | None:
-        """A room that is to be recorded now."""
-        return self._to_record.popleft() if self._to_record else None
+        """A room that is to be recorded now, by who is in it now: who made it so may have left meanwhile."""
+        while self._to_record:
+            name = next(iter(self._to_record))
+            del self._to_record[name]
+            room = self._rooms.get(name)
+            if room is not None:
+                found = _to_record(room)
+                room.was_auto_recorded = found is not None
+                if found is not None:
+                    return found
+        return None
 
     def poll_closed(self) -> str | None:
         """The name of a room that is no more."""
@@ -260,19 +269,9 @@ class RoomTable:
             room.was_auto_recorded = False
 
     def _look_if_to_record(self, room: Room) -> None:
-        """Of who is hidden nothing comes."""
-        if room.was_auto_recorded or not any(member.is_told_of for member in room.members.values()):
-            return
-        of_tokens = (member.grant.auto_record for member in room.members.values())
-        by_token = next((options for options in of_tokens if options is not None), None)
-        if room.settings.auto_record is not None:
-            found = ToRecord(room.name, "room", room.settings.auto_record)
-        elif by_token is not None:
-            found = ToRecord(room.name, "token", by_token)
-        else:
-            return
-        room.was_auto_recorded = True
-        self._to_record.append(found)
+        if not room.was_auto_recorded and _to_record(room) is not None:
+            room.was_auto_recorded = True
+            self._to_record[room.name] = None
 
     def _view(self, room: Room) -> RoomView:
         tracks = sum(len(member.tracks) for member in room.members.values())
@@ -358,3 +357,14 @@ class RoomTable:
 def _participant_view(room: Room, member: Member) -> ParticipantView:
     held = tuple(sorted(room.held.get(member.identity, ())))
     return ParticipantView(member.id, member.version, member.describe(), member.grants, held)
+
+
+def _to_record(room: Room) -> ToRecord | None:
+    """Of who is hidden nothing comes."""
+    if not any(member.is_told_of for member in room.members.values()):
+        return None
+    of_tokens = (member.grant.auto_record for member in room.members.values())
+    by_token = next((options for options in of_tokens if options is not None), None)
+    if room.settings.auto_record is not None:
+        return ToRecord(room.name, "room", room.settings.auto_record)
+    return None if by_token is None else ToRecord(room.name, "token", by_token)

@@ -334,6 +334,24 @@ def test_of_who_is_forgotten_nothing_is_kept() -> None:
     ]
 
 
+def test_who_has_left_before_it_was_looked_at_has_nothing_recorded() -> None:
+    """A room may empty, and another life of it begin, while the store takes the turn in which somebody came."""
+    directory = RoomDirectory(RoomLimits())
+    of_token = dataclasses.replace(grant("ada"), auto_record=RecordingOptions(mode="audio"))
+    directory.enter(1, of_token, 0.0)
+    directory.leave(1, "left", 0.0)
+    directory.enter(2, grant("bob"), 0.0)
+    assert directory.poll_to_record() is None, "only a token that is gone says so"
+    # Once for who comes, leaves and comes back; and for bob's sake nothing is held against the next one.
+    for session in (3, 4, 5):
+        directory.enter(session, of_token, 1.0)
+        if session != 5:
+            directory.leave(session, "left", 1.0)
+    found = directory.poll_to_record()
+    assert found is not None and (found.room, found.by) == ("demo", "token")
+    assert directory.poll_to_record() is None
+
+
 @pytest.mark.parametrize("comes_early", [False, True])
 @pytest.mark.parametrize(("reason", "begins_again"), [("room_empty", True), ("stopped", False)])
 def test_a_room_is_recorded_again_unless_somebody_stopped_it(

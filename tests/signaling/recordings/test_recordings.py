@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from signaling.api.models import RoomChange, RoomWish, TokenWish
-from signaling.auth import Grant
 from signaling.client.api import ServerApi
 from signaling.errors import Refused
-from signaling.messages import Grants, Join
+from signaling.messages import Join
 from signaling.recordings.options import RecordingOptions
 from signaling.recordings.recordings import Recordings
 from signaling.recordings.retaining import Retaining
@@ -179,22 +178,6 @@ async def test_a_room_that_is_set_so_is_recorded_from_when_the_first_one_comes(t
             await api.create_room(RoomWish(name="demo", auto_record=SOUND))
         with declined("recording_disabled"):
             await api.create_token("demo", TokenWish(identity="dora", auto_record=SOUND))
-
-
-async def test_who_comes_leaves_and_comes_back_at_once_is_recorded_once(tmp_path: Path) -> None:
-    async with serving(recordings=tmp_path) as server, asking(server) as api:
-        await api.create_room(RoomWish(name="demo", auto_record=SOUND))
-        ada = Grant("ada", "Ada", "demo", Grants(publish=True))
-
-        def comes_and_goes(rooms: RoomDirectory, now: float) -> None:
-            for session in (1_000_001, 1_000_002):
-                rooms.enter(session, ada, now)
-                rooms.leave(session, "left", now)
-            rooms.enter(1_000_003, ada, now)
-
-        await server.switchboard.perform(comes_and_goes)
-        await until(lambda: not server._starting._tasks and is_recorded(server))
-        assert len(server.recordings.of_room("demo")) == 1
 
 
 async def test_an_error_of_ours_ends_neither_what_keeps_recordings_nor_what_deletes_them(
