@@ -20,6 +20,7 @@ _ALWAYS: Final = MappingProxyType(
         "token_invalid": 4401,
         "token_expired": 4401,
         "token_wrong_room": 4401,
+        "key_invalid": 4401,
         "banned": 4403,
         "removed": 4403,
         "token_revoked": 4401,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
@@ -50,6 +51,8 @@ class Keyring(Mapping[str, str | PublicKey]):
         self._made: dict[str, StoredKey] = {}
         self._public: dict[str, Mapping[str, PublicKey]] = {}  # by where they are from
         self._records: deque[Record] = deque()
+        # Who is in it is told which key was retired, in the turn in which it is.
+        self.on_retired: list[Callable[[str], None]] = []
 
     def restore(self, kept: Iterable[Stored]) -> None:
         self._made = {one.id: one for one in kept if isinstance(one, StoredKey)}
@@ -115,7 +118,16 @@ class Keyring(Mapping[str, str | PublicKey]):
         retired = replace(self.one_made(key_id), expires_at=self._clock() + in_s)
         self._made[key_id] = retired
         self._records.append(Put(retired))
+        for tell in self.on_retired:
+            tell(key_id)
         return retired
+
+    def good_for_s(self, key_id: str) -> float:
+        """From now on; infinite for one that nobody has retired, nothing for one that is over, or was never there."""
+        if key_id not in self:
+            return 0.0
+        made = self._made.get(key_id)
+        return math.inf if made is None or made.expires_at is None else made.expires_at - self._clock()
 
     # --- what is published elsewhere ---
 

@@ -213,7 +213,7 @@ class Server:
         DevelopmentTokens(self.config).add_routes(application.router)
         Pages().add_routes(application.router)
         LiveViews(self.config, self.recordings).add_routes(application.router)
-        self._taps = Taps(self.config, self.switchboard, self.api.doorkeeper)
+        self._taps = Taps(self.config, self.switchboard, self.api.doorkeeper, self.keyring)
         self._taps.add_routes(application.router)
         self.api.add_routes(application.router)
         application.router.add_get("/metrics", self._metrics)

@@ -20,6 +20,8 @@ FAILURES_BURST: Final = 20
 # Addresses that are remembered for it; beyond it the one that failed first is forgotten.
 MAX_ADDRESSES: Final = 4096
 
+_BY_KEY: Final = "key:"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -29,6 +31,11 @@ class Caller:
     id: str
     room: str | None = None
     grant: Grant | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The id of his API key."""
+        return self.id.removeprefix(_BY_KEY) if self.id.startswith(_BY_KEY) else None
 
 
 NOBODY: Final = Caller("nobody")
@@ -75,7 +82,7 @@ class Doorkeeper:
         same = hmac.compare_digest(secret.encode(errors="replace"), (known or "-" * len(secret)).encode())
         if known is None or not same:
             raise ProtocolError("key_invalid", "there is no such API key, or its secret is another")
-        return Caller(f"key:{key_id}")
+        return Caller(f"{_BY_KEY}{key_id}")
 
     def _check_token(self, token: str, room: str | None, now: float, needed: Literal["administer", "record"]) -> Caller:
         if room is None:

@@ -149,9 +149,9 @@ class Tokens:
             token_id=token_id,
             auto_record=wish.auto_record,
         )
-        key_id = asked.caller.id.removeprefix("key:")
-        secret = self._keys.get(key_id)
-        if not isinstance(secret, str):
+        key_id = asked.caller.key
+        secret = None if key_id is None else self._keys.get(key_id)
+        if key_id is None or not isinstance(secret, str):
             raise ProtocolError("key_invalid", "the key was retired meanwhile")
         try:
             token = mint(grant, key_id=key_id, secret=secret, now=time.time(), valid_for_s=wish.valid_for_s)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import shutil
 import tempfile
 from collections import deque
@@ -23,7 +22,7 @@ from functools import partial
 from itertools import count
 from operator import methodcaller
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Final, Literal, cast, get_args
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -32,11 +31,12 @@ from sfu.core.types import Kind
 from sfu.tap import TapReader
 from sfu.wire import tap
 from sfu.wire.addresses import shortened
-from signaling.api.access import Doorkeeper
+from signaling.api.access import Caller, Doorkeeper
 from signaling.api.problems import PROBLEMS
-from signaling.auth import Grant, check_identity, check_room
+from signaling.auth import check_identity, check_room
 from signaling.config import ServerConfig
 from signaling.errors import ProtocolError, Refused
+from signaling.keyring import Keyring
 from signaling.message_values import KIND_OF_SOURCE, Source
 from signaling.names import Names
 from signaling.responses import problem
@@ -61,10 +61,15 @@ DECODING_THREADS: Final = 2  # a packet takes 30 µs: enough for hundreds of tap
 
 
 class Taps:
-    def __init__(self, config: ServerConfig, switchboard: Switchboard, doorkeeper: Doorkeeper) -> None:
+    def __init__(
+        self, config: ServerConfig, switchboard: Switchboard, doorkeeper: Doorkeeper, keyring: Keyring
+    ) -> None:
         self._config = config
         self._switchboard = switchboard
         self._doorkeeper = doorkeeper
+        self._keyring = keyring
+        self._by_key: dict[int, str] = {}  # ids of keys, by number of session
+        keyring.on_retired.append(self._on_retired)
         self._pool = ThreadPoolExecutor(DECODING_THREADS, "tap")
         # Where only we and our like may write; the path is short, as a socket's has 107 bytes at most.
         self._sockets = Path(tempfile.mkdtemp(prefix="sfu-taps-"))
@@ -83,7 +88,7 @@ class Taps:
 
     async def _tap(self, request: web.Request) -> web.StreamResponse:
         try:
-            wish, form, local, grant = self._admit(request)
+            wish, form, local, caller = self._admit(request)
         except (ProtocolError, Refused) as error:
             return problem(PROBLEMS[error.code][0], error.code, error.reason)
         if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -95,13 +100,13 @@ class Taps:
             socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
             await socket.prepare(request)
             room, peer = request.match_info["room"], shortened(request.remote or "")
-            await self._serve(socket, room, wish, form, local, grant, peer)
+            await self._serve(socket, room, wish, form, local, caller, peer)
         finally:
             self._open.discard(task)
         return socket
 
-    def _admit(self, request: web.Request) -> tuple[Wish, Format, bool, Grant | None]:
-        """With the grant of a token; None: it is a key. Raises ProtocolError and Refused."""
+    def _admit(self, request: web.Request) -> tuple[Wish, Format, bool, Caller]:
+        """Raises ProtocolError and Refused."""
         room, identity, query = request.match_info["room"], request.match_info["identity"], request.query
         peer, now = request.remote or "", asyncio.get_running_loop().time()
         if self._config.dev and (reason := why_not_this_machine(peer, request.headers)) is not None:
@@ -117,7 +122,7 @@ class Taps:
             raise Refused("end_to_end_encrypted", "what passes through this room cannot be decoded here")
         if len(self._open) >= MAX_TAPS:
             raise Refused("limit", f"the server has its {MAX_TAPS} taps")
-        return wish, cast(Format, form), form == "rtp" and query.get("local") == "1", caller.grant
+        return wish, cast(Format, form), form == "rtp" and query.get("local") == "1", caller
 
     async def _serve(
         self,
@@ -126,7 +131,7 @@ class Taps:
         wish: Wish,
         form: Format,
         local: bool,
-        grant: Grant | None,
+        caller: Caller,
         peer: str,
     ) -> None:
         address = str(self._sockets / f"{next(self._numbers)}.sock")
@@ -136,13 +141,14 @@ class Taps:
             reader = None if elsewhere else stack.enter_context(TapReader(address))
 
             def begin(rooms: RoomDirectory, now: float) -> int:
-                valid_for_s = math.inf if grant is None else grant.valid_for_s
-                ends_at = now + valid_for_s + self._config.session_limits.token_grace_s
-
                 def onlook(names: Names) -> TapSession:
-                    return TapSession(room, wish, address, rooms.observe(names.session, room, grant), names, ends_at)
+                    observed = rooms.observe(names.session, room, caller.grant)
+                    return TapSession(room, wish, address, observed, names, *self._ending(caller, now))
 
-                return self._switchboard.seat(onlook, client.say, client.close, peer)[0]
+                number = self._switchboard.seat(onlook, client.say, client.close, peer)[0]
+                if caller.key is not None:
+                    self._by_key[number] = caller.key
+                return number
 
             try:
                 number = await self._switchboard.perform(begin)
@@ -154,7 +160,24 @@ class Taps:
             try:
                 await client.run(reader)
             finally:
+                self._by_key.pop(number, None)
                 self._switchboard.feed(number, methodcaller("on_gone"))
+
+    def _ending(self, caller: Caller, now: float) -> tuple[float, Literal["token_expired", "key_invalid"]]:
+        """When what he came by is no good any more, and what is said then. A key needs no grace: nothing renews it."""
+        if caller.grant is not None:
+            return now + caller.grant.valid_for_s + self._config.session_limits.token_grace_s, "token_expired"
+        assert caller.key is not None
+        return now + self._keyring.good_for_s(caller.key), "key_invalid"
+
+    def _on_retired(self, key: str) -> None:
+        """After the turn in which it is: a turn is no place to begin another."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._end, key, loop.time() + self._keyring.good_for_s(key))
+
+    def _end(self, key: str, when: float) -> None:
+        for number in [number for number, by in self._by_key.items() if by == key]:
+            self._switchboard.feed(number, methodcaller("end_at", when))
 
 
 class TapClient:

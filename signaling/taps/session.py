@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -67,14 +68,22 @@ class TapSession:
     client = ""
 
     def __init__(
-        self, room: str, wish: Wish, address: str, observed: Observed, names: Names, ends_at: float = math.inf
+        self,
+        room: str,
+        wish: Wish,
+        address: str,
+        observed: Observed,
+        names: Names,
+        ends_at: float = math.inf,
+        ends_as: Literal["token_expired", "key_invalid"] = "token_expired",
     ) -> None:
-        """`address` of a socket that is bound. `ends_at`: when the token that it came by is no good any more."""
+        """`address` of a socket that is bound. `ends_at`: when the token or key that it came by is no good any more."""
         self.room = room
         self.state = State.OPENING
         self._wish = wish
         self._address = address
         self._ends_at = ends_at
+        self._ends_as = ends_as
         self._names = names
         self._sink = names.sink()
         self._outputs: deque[Output] = deque()
@@ -101,7 +110,7 @@ class TapSession:
 
     def on_timeout(self, now: float) -> None:
         if now >= self._ends_at:
-            self._close("token_expired")
+            self._close(self._ends_as)
 
     def on_shutdown(self) -> None:
         self._close("server_shutdown")
@@ -146,6 +155,11 @@ class TapSession:
     def start(self) -> None:
         command = control.OpenSink(call=self._names.call(), room=self.room, sink=self._sink, address=self._address)
         self._call(command, self._on_opened)
+
+    def end_at(self, when: float) -> None:
+        """Its key was retired."""
+        if self.state is not State.CLOSED:
+            self._ends_at = when
 
     def on_gone(self) -> None:
         """Nobody listens any more."""

@@ -172,6 +172,35 @@ async def test_python_is_told_when_it_may_not_and_when_the_room_has_ended() -> N
                     pass
 
 
+@pytest.mark.parametrize("in_s", [0.0, 1.0])
+async def test_a_tap_ends_with_the_key_that_opened_it(in_s: float) -> None:
+    async with meeting() as call, asyncio.timeout(WITHIN_S):
+        ada = await call.join("Ada")
+        keyring, url = call.server.keyring, f"{call.server.url}/v1/rooms/meeting/participants/{ada.room.identity}/tap"
+
+        async def made() -> tuple[str, dict[str, str]]:
+            key, secret = await call.server.switchboard.perform(lambda rooms, now: keyring.create("of a transcriber"))
+            return key.id, {"Authorization": f"Bearer {key.id}:{secret}"}
+
+        (retired, headers), (_, others) = await made(), await made()
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(url, headers=headers) as socket,
+            http.ws_connect(url, headers=others) as other,
+        ):
+            for one in (socket, other):
+                assert isinstance(messages.decode(await one.receive_str()), TapStarted)
+            await call.server.switchboard.perform(lambda rooms, now: keyring.retire(retired, in_s=in_s))
+            async for _ in socket:
+                pass
+            assert socket.close_code == 4401
+            for _ in range(20):
+                assert (await other.receive()).type is aiohttp.WSMsgType.BINARY
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await http.ws_connect(url, headers=headers)
+            assert refused.value.status == 401
+
+
 async def test_captions_come_into_the_room_as_messages() -> None:
     received: asyncio.Queue[Any] = asyncio.Queue()
     async with meeting() as call, asyncio.timeout(WITHIN_S):
