@@ -44,7 +44,8 @@ class WorkerConfig:
     look_back_s: float = 0.1  # so much of a voice that begins to be heard is made up for. Higher: all of it is late
     loudest: int = 3  # voices that are forwarded at once in a room where more have a microphone. Nobody follows more
     levels_interval_s: float = 0.05  # how often levels are looked at. Lower: less of a first syllable is lost, at 20
-    # wake-ups a second while anybody's microphone is on
+    # wake-ups a second while several microphones are on
+    levels_rest_s: float = 0.1  # the same where nobody has to be chosen, because no room has more than one: a lecture
     quality_interval_s: float = 2.0  # how often everybody's quality is looked at: a hundred packets of a voice, two or
     # three reports of a browser. Lower: known sooner, from less
     pause_layers_after_s: float = 5.0  # a layer that nobody would show is paused then; LiveKit waits as long

@@ -4,7 +4,8 @@
                                                  └► loudest ─► Tracks that are quiet ─► their Subscriptions
                                                             └► LoudestChanged to signaling
 
-Only while an audio Track flows that is not muted: a Worker without one is not woken.
+Only while an audio Track flows that is not muted, half as often where each is alone in its room. A Worker without one
+is not woken.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Listening:
         """It has an SSRC, or is muted no more."""
         if track.spec.kind == "audio" and track.layers and not track.muted:
             self._rooms.setdefault(track.endpoint.room, _Room()).tracks.add(track.number)
-            self._context.deadlines.set(self, next_round(self._context.config.levels_interval_s, now))
+            self._wake(now)
 
     def on_muted(self, track: PublishedTrack, now: float) -> None:
         room = self._rooms.get(track.endpoint.room)
@@ -61,8 +62,7 @@ class Listening:
             del self._rooms[name]
 
     def on_timeout(self, now: float) -> None:
-        if any(room.tracks for room in self._rooms.values()):
-            self._context.deadlines.set(self, next_round(self._context.config.levels_interval_s, now))
+        self._wake(now)  # first: whatever may go wrong below, the next look comes
         for number, at_s, level, _ in self._context.plane.poll_levels().tolist():
             track = self._tracks.get(number)
             room = None if track is None else self._rooms.get(track.endpoint.room)
@@ -71,6 +71,13 @@ class Listening:
         for name, room in self._rooms.items():
             room.speakers.on_timeout(now)
             self._settle(name, room, now)
+
+    def _wake(self, now: float) -> None:
+        most = max((len(room.tracks) for room in self._rooms.values()), default=0)
+        if most:
+            config = self._context.config
+            interval_s = config.levels_interval_s if most > 1 else config.levels_rest_s
+            self._context.deadlines.set(self, next_round(interval_s, now))
 
     def _settle(self, name: str, room: _Room, now: float) -> None:
         self._choose(room, now)

@@ -98,7 +98,7 @@ class Worker:
         now = monotonic()
         self.router.counters.timer_wakeups += 1
         self.router.counters.timer_lateness_s += max(0.0, now - due_at)
-        self.router.on_timeout(now)
+        self.router.on_events(self.plane.take_pending(), now)  # what waits for company has it now
         self._drain()
 
     def _on_turn(self) -> None:

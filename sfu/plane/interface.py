@@ -77,7 +77,7 @@ class PlaneConfig:
     clock_tolerance_s: float = 5.0  # sender reports further from arrival times are disbelieved: no queue is so long
     rtx_repeat_after_s: float = 0.1  # the same packet is not resent sooner: a NACK repeats about once per RTT
     recovery_bps: int = 4_000_000  # RTX towards one Transport until `set_recovery_rate`: half of what a home line takes
-    report_patience_s: float = 0.25  # remotes' reports wait for company before Python is woken: nobody awaits an
+    report_patience_s: float = 0.25  # remotes' reports wait until Python is awake, or so long: nobody awaits an
     # answer, and they say when they came. Python takes ten at once in half the time of ten one by one. Higher: later
     # round-trip times
     recovery_burst_s: float = 0.1  # at once, of that: 40 packets. Lower: repairs wait; higher: they fill a full queue
@@ -311,6 +311,10 @@ class Plane(Protocol):
         """Logic alone: a received batch in, the datagrams it causes out, in order."""
 
     def take_events(self) -> list[Event]: ...
+
+    def take_pending(self) -> list[Event]:
+        """Started: what one turn of the event loop should deal with, also what waits for company. More is told by
+        `on_events`, as if nobody had asked."""
 
     def take_output(self) -> list[Datagram]:
         """Logic alone: what control methods (`send`, `send_rtcp`, `retransmit`, `probe`) caused, in order."""

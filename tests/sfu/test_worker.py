@@ -26,11 +26,11 @@ from sfu.control import (
 )
 from sfu.core.types import Codec
 from sfu.plane.fallback.srtp import SrtpSession
-from sfu.plane.interface import SrtpKeys
+from sfu.plane.interface import PlaneConfig, SrtpKeys
 from sfu.wire import extensions, rtcp, rtp
 from sfu.wire.demux import Kind, classify
 from sfu.wire.extensions import ExtensionIds
-from sfu.wire.rtcp import SenderReport
+from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
 from sfu.worker import Worker, open_worker
 from tests.sim.actors import AUDIO_FORMATS, VIDEO_FORMATS, vp8_payload
 from tests.support.ice import PATIENCE_S, RemoteAgent, RemoteEnd, until
@@ -109,6 +109,9 @@ class Remote:
         )
         self.end.agent.send(self._srtp.protect(packet))
 
+    def send_rtcp(self, compound: bytes) -> None:
+        self.end.agent.send(self._srtp.protect_rtcp(compound))
+
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
@@ -119,14 +122,14 @@ async def running() -> AsyncIterator[Running]:
     await running.worker.aclose()
 
 
-async def test_media_flows_from_one_remote_to_another(running: Running) -> None:
-    worker = running.worker
+async def watching(running: Running) -> tuple[Remote, Remote, SlotAdded]:
+    """Ann publishes, and Bob sees it."""
     ann, bob = await running.connect("ann"), await running.connect("bob")
     running.tell(
         AddTrack(call=3, transport="ann", track="TR", mid="0", kind="video", formats=VIDEO_FORMATS, rids=["q", "f"])
     )
     running.tell(AddTrack(call=3, transport="ann", track="TA", mid="1", kind="audio", formats=AUDIO_FORMATS))
-    slot = worker.on_command(
+    slot = running.worker.on_command(
         AddSlot(call=4, transport="bob", slot="SL", mid="0", kind="video", payload_types={Codec.VP8: (100, 101)})
     )
     assert isinstance(slot, SlotAdded)
@@ -137,6 +140,12 @@ async def test_media_flows_from_one_remote_to_another(running: Running) -> None:
         number += 1
         ann.send(number, key_frame=number % 10 == 1)
         await asyncio.sleep(0.01)
+    return ann, bob, slot
+
+
+async def test_media_flows_from_one_remote_to_another(running: Running) -> None:
+    worker = running.worker
+    ann, bob, slot = await watching(running)
     assert bob.packets[0].ssrc == slot.ssrc and bob.packets[0].payload_type == 100
     await until(lambda: any(isinstance(packet, SenderReport) for packet in bob.rtcp))
     await until(lambda: len(ann.rtcp) >= 3)  # transport-cc, a receiver report, its SDES
@@ -146,6 +155,21 @@ async def test_media_flows_from_one_remote_to_another(running: Running) -> None:
     assert worker.router.counters.timer_wakeups > 0 and worker.router.counters.timer_lateness_s >= 0.0
     for remote in (ann, bob):
         await remote.close()
+
+
+async def test_reports_that_wait_for_company_have_it_in_whoever_is_due() -> None:
+    running = Running()
+    config = WorkerConfig(addresses=("127.0.0.1",), plane=PlaneConfig(report_patience_s=1e6))
+    running.worker = await open_worker(config, running.notices.append)
+    ann, bob, slot = await watching(running)
+    await until(lambda: any(isinstance(packet, SenderReport) for packet in bob.rtcp))
+    report = next(packet for packet in bob.rtcp if isinstance(packet, SenderReport))
+    block = ReportBlock(slot.ssrc, 0, 0, 1, 0, rtcp.ntp_middle32(report.ntp_time), 0)
+    bob.send_rtcp(ReceiverReport(1, (block,)).pack())
+    await until(lambda: running.worker.router.registry.endpoints["bob"].rtt_s is not None)
+    for remote in (ann, bob):
+        await remote.close()
+    await running.worker.aclose()
 
 
 async def test_a_farewell_ends_a_transport_at_once_and_signaling_is_told(running: Running) -> None:

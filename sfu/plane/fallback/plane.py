@@ -112,6 +112,9 @@ class FallbackPlane:
         events, self._outbox.events = self._outbox.events, []
         return events
 
+    def take_pending(self) -> list[Event]:
+        return self.take_events()
+
     def take_output(self) -> list[Datagram]:
         output, self._outbox.datagrams = self._outbox.datagrams, []
         return self._count_out(output)
