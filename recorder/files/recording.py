@@ -1,4 +1,4 @@
-"""The files of one recording: which there are, what goes into which. The same while a call runs and from its journal.
+"""The files of one recording: which there are, what goes into which.
 
 A file is of one participant: `ada.mp4` has camera and microphone, `ada-screen.mp4` the screen and its sound. When a
 file cannot be written the others go on.
@@ -25,7 +25,7 @@ _PICTURES_WAIT_S = 5.0  # copy: how long sound waits for a first picture, so tha
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will come, for who knows: `kinds` by (participant, group). While a call runs nobody does."""
+    """What will come: `kinds` by (participant, group)."""
 
     kinds: dict[tuple[str, str], frozenset[str]]
 
@@ -54,7 +54,7 @@ class _Writer:
 
 
 class RecordingFiles:
-    def __init__(self, directory: Path, config: FilesConfig, session: Session, plan: Plan | None = None) -> None:
+    def __init__(self, directory: Path, config: FilesConfig, session: Session, plan: Plan) -> None:
         """Raises OSError when the directory cannot be made."""
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
@@ -123,7 +123,7 @@ class RecordingFiles:
         key = (marks.participant, group)
         writer = self._writers.get(key)
         if writer is None:
-            kinds = frozenset({"audio", "video"}) if self._plan is None else self._plan.kinds.get(key, frozenset())
+            kinds = self._plan.kinds.get(key, frozenset())
             if self._config.mode is Mode.AUDIO:
                 kinds &= {"audio"}
             if marks.kind not in kinds:

@@ -37,7 +37,7 @@ class Recording:
         self._entries = entries
         self._began_s = time.monotonic()
         epoch = Epoch("rec1", "standup", boot_name(), self._began_s, time.time())
-        self._writer = JournalWriter(directory / "journal", JournalConfig(sync=Sync.NEVER), epoch)
+        self._writer = JournalWriter(directory / "journal", JournalConfig(sync=Sync.NEVER, segment_bytes=30_000), epoch)
         self._may_end = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._thread.start()
