@@ -29,6 +29,7 @@ from sfu.messaging import Messaging
 from sfu.net.certificate import CertificateStore
 from sfu.net.transports import Transports
 from sfu.plane.interface import (
+    ConsentRenewed,
     DtlsReceived,
     Event,
     GapSeen,
@@ -137,6 +138,8 @@ class Router:
             endpoint = self.registry.endpoints_by_number.get(event.transport)
             if endpoint is not None:
                 endpoint.on_rtcp(event, now)
+        elif isinstance(event, ConsentRenewed):
+            self.transports.on_consent(event)
         elif isinstance(event, StunReceived):
             self.transports.on_stun(event, now)
         elif isinstance(event, StrayReceived):

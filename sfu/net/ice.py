@@ -3,7 +3,8 @@
 We are always controlled and never check ourselves. A check names our username fragment, and with it the Transport,
 and proves itself by that Transport's password; the address it came from is then one of the Transport's paths.
 
-    StunReceived ─► on_stun ─► Bind, Select, Answer (in this order), and Alive
+    StunReceived ─► on_stun ─► Entrust, Bind, Select, Answer (in this order), and Alive
+    ConsentRenewed ─► on_consent ─► Alive
     StrayReceived ─► neighbours ─► whose of these is it? ─► on_moved ─► Bind, Select, Alive
 
 No sockets and no clock; random bytes are handed in. Liveness is judged elsewhere, from Alive (`liveness.py`).
@@ -48,13 +49,21 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrust:
+    """The remote uses these credentials of ours now: checks that only repeat what is known need not come here."""
+
+    transport: int
+    ice: IceParameters
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """The remote has proved that it is there, and consents to receive (RFC 7675)."""
 
     transport: int
 
 
-Output = Bind | Select | Answer | Alive
+Output = Entrust | Bind | Select | Answer | Alive
 
 
 @dataclass(slots=True, eq=False)
@@ -128,6 +137,14 @@ class IceLite:
             return []
         return [Answer(path, stun.error(check, 400 if check.username_fragment is None else 401, None))]
 
+    def on_consent(self, transport: int, path: Path, at_s: float) -> list[Output]:
+        """A check from there was answered by the plane, as those are that change nothing."""
+        agent = self._agents.get(transport)
+        if agent is None or path != agent.paths.selected:
+            return []  # so it was then
+        agent.paths.on_check(path, False, at_s)
+        return [Alive(transport)]
+
     def neighbours(self, path: Path) -> list[int]:
         """Transports whose remotes have been at this address by another port, this time or earlier."""
         owners = {owner.transport for known, owner in self._owners.items() if known[:2] == path[:2]}
@@ -152,8 +169,7 @@ class IceLite:
         if check.remote_is_controlled:
             # A lite agent cannot take the other role (RFC 8445 §6.1.1).
             return [Answer(path, stun.error(check, 487, password))]
-        self._on_used(agent, generation, now)
-        outputs: list[Output] = []
+        outputs = self._on_used(agent, generation, now)
         outputs += self._take_from_other(agent, path, now)
         known = path in agent.paths
         # A check from before the restart may still be answered, but it chooses nothing any more.
@@ -180,10 +196,10 @@ class IceLite:
             return []
         return [Bind(before.transport, replacement), Select(before.transport, replacement)]
 
-    def _on_used(self, agent: _Agent, used: _Generation, now: float) -> None:
+    def _on_used(self, agent: _Agent, used: _Generation, now: float) -> list[Output]:
         """A check with these credentials. At their first use, those that are older begin to expire."""
         if used is agent.in_use or used.expires_at is not None:
-            return
+            return []
         if agent.in_use is not None:
             agent.paths.on_restart()
         agent.in_use = used
@@ -192,6 +208,7 @@ class IceLite:
                 generation.expires_at = now + self._config.old_credentials_s
             elif generation.expires_at <= now:
                 self._revoke(agent, generation)
+        return [Entrust(agent.transport, used.ice)]
 
     def _issue(self, agent: _Agent) -> IceParameters:
         while True:

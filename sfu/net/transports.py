@@ -1,6 +1,7 @@
 """All Transports of a Worker: ICE, DTLS and liveness on one side, the plane on the other.
 
     plane ── StunReceived ─► on_stun ─► IceLite ─► bind, select, send
+          ── ConsentRenewed ► on_consent ► the Transport's liveness
           ── StrayReceived ► on_stray ► has_moved? ─► bind, select
           ── DtlsReceived ─► on_dtls ─► the Transport's DTLS ─► set_keys, send_dtls
           ── RtcpReceived ─► on_rtcp ─► the Transport's liveness
@@ -21,10 +22,10 @@ from sfu.control import Candidate, Fingerprint, IceParameters, RemoteParameters
 from sfu.core.types import TransportState
 from sfu.net.certificate import CertificateStore
 from sfu.net.config import TransportConfig
-from sfu.net.ice import Answer, Bind, IceLite, Output, Select
+from sfu.net.ice import Answer, Bind, Entrust, IceLite, Output, Select
 from sfu.net.sctp import ChannelEvent
 from sfu.net.transport import Transport
-from sfu.plane.interface import DtlsReceived, Plane, StrayReceived, StunReceived
+from sfu.plane.interface import ConsentRenewed, DtlsReceived, Plane, StrayReceived, StunReceived
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +122,9 @@ class Transports:
         """Answer a connectivity check. Never raises, whatever the payload."""
         self._carry_out(self._ice.on_stun(event.payload, event.path, event.transport, now), now)
 
+    def on_consent(self, event: ConsentRenewed) -> None:
+        self._carry_out(self._ice.on_consent(event.transport, event.path, event.at_s), event.at_s)
+
     def on_stray(self, event: StrayReceived, now: float) -> None:
         """A remote whose NAT has chosen another port is found there by what it sends, long before its next check.
 
@@ -142,6 +146,8 @@ class Transports:
                 self._plane.bind(output.transport, output.path)
             elif isinstance(output, Select):
                 self._plane.select(output.transport, output.path)
+            elif isinstance(output, Entrust):
+                self._plane.set_credentials(output.transport, output.ice.username_fragment, output.ice.password)
             else:
                 entry = self._transports[output.transport]
                 entry.on_check(now)

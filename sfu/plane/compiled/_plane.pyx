@@ -11,10 +11,11 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
+from sfu.plane.compiled.consent cimport LONGEST_FRAGMENT, Consent
 from sfu.plane.compiled.drops cimport DROP_NOT_CONNECTED, DROPS, NOT_DROPPED
 from sfu.plane.compiled.events cimport (
-    EVENT_DTLS, EVENT_GAP, EVENT_KEY_FRAME, EVENT_LEARNED, EVENT_RTCP, EVENT_SINK_GONE, EVENT_STRAY, EVENT_STUN,
-    NOBODY, Event, EventQueue, event_count, event_span, take_in_order, take_known_first,
+    EVENT_CONSENT, EVENT_DTLS, EVENT_GAP, EVENT_KEY_FRAME, EVENT_LEARNED, EVENT_RTCP, EVENT_SINK_GONE, EVENT_STRAY,
+    EVENT_STUN, NOBODY, Event, EventQueue, event_count, event_span, take_in_order, take_known_first,
 )
 from sfu.plane.compiled.extensions cimport (
     LONGEST_MID, PASSED_ON, ROLE_DESCRIPTOR, ROLE_MID, ROLE_PASSED_ON, ROLE_REPAIRED_RID, ROLE_RID, ROLE_TRANSPORT_CC,
@@ -43,6 +44,7 @@ from sfu.plane.compiled.receiving cimport has_moved, on_datagram
 from sfu.plane.compiled.reception cimport COUNTED_SPATIAL_LAYERS, COUNTED_TEMPORAL_LAYERS, Reception
 from sfu.plane.compiled.recovery cimport ask, recovery_send_due
 from sfu.plane.compiled.retransmission cimport forget_sent
+from sfu.plane.compiled.sha1 cimport BLOCK, hmac_key
 from sfu.plane.compiled.sharing cimport lock, unlock
 from sfu.plane.compiled.sinks cimport sink_add, sink_remove
 from sfu.plane.compiled.slot cimport slot_look_back, slot_route, slot_send_layer
@@ -64,8 +66,8 @@ from sfu.core.types import Codec, DropReason
 from sfu.plane import interface
 from sfu.plane.compiled import addresses
 from sfu.plane.interface import (
-    Counters, Datagram, DtlsReceived, GapSeen, KeyFrameReceived, LayerReception, RtcpReceived, SinkGone,
-    SlotTransmission, SsrcLearned, StrayReceived, StunReceived, Switched,
+    ConsentRenewed, Counters, Datagram, DtlsReceived, GapSeen, KeyFrameReceived, LayerReception, RtcpReceived,
+    SinkGone, SlotTransmission, SsrcLearned, StrayReceived, StunReceived, Switched,
 )
 from sfu.plane.readers import connect_to_reader
 from sfu.plane.srtp import FUNCTIONS, REPLAYS, context_address, function_address, open_sessions

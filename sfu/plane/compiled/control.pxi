@@ -52,6 +52,19 @@ cdef class Control:
         owner.selected = endpoint
         unlock(&self.plane)
 
+    def set_credentials(self, transport, username_fragment, password):
+        cdef Transport *owner = self.transport(transport)
+        cdef bytes username = f"{username_fragment}:".encode(), secret = password.encode()
+        cdef Consent consent
+        if not 1 < len(username) <= LONGEST_FRAGMENT + 1 or len(secret) > BLOCK:
+            raise ValueError("credentials are not as our ICE makes them")
+        consent.username_size = len(username)
+        memcpy(consent.username, PyBytes_AsString(username), consent.username_size)
+        hmac_key(&consent.key, <const uint8_t *>PyBytes_AsString(secret), len(secret))
+        lock(&self.plane)
+        owner.consent = consent
+        unlock(&self.plane)
+
     def has_moved(self, transport, bytes stray, double now):
         cdef Transport *owner = self.transport(transport)
         cdef uint8_t plain[LONGEST_PACKET + TRAILER]

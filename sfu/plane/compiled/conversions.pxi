@@ -17,6 +17,8 @@ cdef event_of(const Event *event):
     if event.kind == EVENT_STUN:
         transport = None if event.subject == NOBODY else event.subject
         return StunReceived(PyBytes_FromStringAndSize(behind, event.size), path_of(&event.endpoint), transport)
+    if event.kind == EVENT_CONSENT:
+        return ConsentRenewed(path_of(&event.endpoint), event.subject, event.at_s)
     if event.kind == EVENT_STRAY:
         return StrayReceived(PyBytes_FromStringAndSize(behind, event.size), path_of(&event.endpoint))
     if event.kind == EVENT_DTLS:

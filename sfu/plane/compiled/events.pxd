@@ -12,6 +12,7 @@ from sfu.plane.compiled.paths cimport Endpoint
 
 cdef enum EventKind:
     EVENT_STUN
+    EVENT_CONSENT
     EVENT_STRAY
     EVENT_DTLS
     EVENT_RTCP

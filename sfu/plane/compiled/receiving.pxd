@@ -4,21 +4,22 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memset
 
+from sfu.plane.compiled.consent cimport LONGEST_ANSWER, answer_to_check
 from sfu.plane.compiled.drops cimport (
     DROP_EVENTS_FULL, DROP_MALFORMED, DROP_NO_KEYS, DROP_SSRC_LIMIT, DROP_STRANGER_LIMIT, DROP_UNKNOWN_ADDRESS,
     DROP_UNKNOWN_KIND, DROP_UNKNOWN_SSRC, NOT_DROPPED,
 )
 from sfu.plane.compiled.events cimport (
-    EVENT_DTLS, EVENT_RTCP, EVENT_STRAY, EVENT_STUN, NOBODY, Event, EventKind, event_put,
+    EVENT_CONSENT, EVENT_DTLS, EVENT_RTCP, EVENT_STRAY, EVENT_STUN, NOBODY, Event, EventKind, event_put,
 )
 from sfu.plane.compiled.extensions cimport ROLE_TRANSPORT_CC
 from sfu.plane.compiled.feedback cimport ONLY_FEEDBACK, ONLY_REPORTS, take_feedbacks
 from sfu.plane.compiled.learning cimport learn
 from sfu.plane.compiled.levels cimport note_level
 from sfu.plane.compiled.numbers cimport read32
-from sfu.plane.compiled.outbox cimport drop, has_room_for_strangers, tell_by_if_room
+from sfu.plane.compiled.outbox cimport drop, has_room_for_strangers, send_as_is, tell_by_if_room
 from sfu.plane.compiled.packets cimport Packet
-from sfu.plane.compiled.paths cimport Endpoint, path_owner
+from sfu.plane.compiled.paths cimport Endpoint, path_owner, same_endpoint
 from sfu.plane.compiled.prefetch cimport fetch_slots_after
 from sfu.plane.compiled.publishing cimport on_media, on_repair
 from sfu.plane.compiled.rtp cimport KIND_DTLS, KIND_RTCP, KIND_RTP, KIND_STUN, Kind, RtpHeader, classify, read_rtp
@@ -53,12 +54,26 @@ cdef inline void on_datagram(
                 tell_up(plane, EVENT_RTCP, transport, datagram, size, source, now, tell_by)
     elif kind == KIND_STUN:
         plane.counts.received_stun += 1
-        tell_up(plane, EVENT_STUN, transport, datagram, size, source, now, -INFINITY)
+        on_check(plane, transport, datagram, size, source, now)
     elif kind == KIND_DTLS:
         plane.counts.received_dtls += 1
         tell_up(plane, EVENT_DTLS, transport, datagram, size, source, now, -INFINITY)
     else:
         drop(plane, DROP_UNKNOWN_KIND)
+
+
+cdef inline void on_check(
+    Plane *plane, Transport *transport, const uint8_t *datagram, int size, const Endpoint *source, double now
+) noexcept nogil:
+    cdef uint8_t answer[LONGEST_ANSWER]
+    cdef int length = 0
+    if transport.has_selected and same_endpoint(source, &transport.selected):
+        length = answer_to_check(&transport.consent, datagram, size, source, answer)
+    if length == 0:
+        tell_up(plane, EVENT_STUN, transport, datagram, size, source, now, -INFINITY)
+    else:
+        send_as_is(plane, transport, source, answer, length)
+        tell_up(plane, EVENT_CONSENT, transport, NULL, 0, source, now, now + plane.limits.report_patience_s)
 
 
 cdef inline void tell_up(

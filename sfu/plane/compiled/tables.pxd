@@ -8,6 +8,7 @@ only.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from sfu.plane.compiled.clusters cimport Clusters
+from sfu.plane.compiled.consent cimport Consent
 from sfu.plane.compiled.drops cimport DROPS
 from sfu.plane.compiled.events cimport Events
 from sfu.plane.compiled.extensions cimport SendIds, Text
@@ -218,6 +219,7 @@ cdef struct Transport:
     void *inbound  # NULL without keys
     int path_count
     Endpoint *paths  # validated; the latest check last
+    Consent consent
     uint8_t roles[256]  # header extension id → bit mask of roles
     # Publishing
     Pointers tracks

@@ -200,6 +200,9 @@ class FallbackPlane:
     def select(self, transport: int, path: Path) -> None:
         self._transports[transport].select(path)
 
+    def set_credentials(self, transport: int, username_fragment: str, password: str) -> None:
+        self._transports[transport].set_credentials(username_fragment, password)
+
     def has_moved(self, transport: int, stray: bytes, now: float) -> bool:
         return self._receiving.has_moved(self._transports[transport], stray, now)
 

@@ -21,7 +21,16 @@ from sfu.plane.fallback.packets import LONGEST_PASSED_ON
 from sfu.plane.fallback.sinks import Sinks
 from sfu.plane.fallback.srtp import SrtpRefused
 from sfu.plane.fallback.transport import Transport
-from sfu.plane.interface import Datagram, DtlsReceived, Path, PlaneConfig, RtcpReceived, StrayReceived, StunReceived
+from sfu.plane.interface import (
+    ConsentRenewed,
+    Datagram,
+    DtlsReceived,
+    Path,
+    PlaneConfig,
+    RtcpReceived,
+    StrayReceived,
+    StunReceived,
+)
 from sfu.wire import rtp
 from sfu.wire.demux import Kind, classify
 from sfu.wire.errors import MalformedRtp
@@ -68,12 +77,20 @@ class Receiving:
             self._on_rtcp(transport, payload, now)
         elif kind is Kind.STUN:
             counters.received_stun += 1
-            self._outbox.tell_if_room(StunReceived(payload, path, transport.id))
+            self._on_check(transport, payload, path, now)
         elif kind is Kind.DTLS:
             counters.received_dtls += 1
             self._outbox.tell_if_room(DtlsReceived(payload, transport.id))
         else:
             self._outbox.drop(DropReason.UNKNOWN_KIND)
+
+    def _on_check(self, transport: Transport, payload: bytes, path: Path, now: float) -> None:
+        answer = transport.answer_to_check(payload, path)
+        if answer is None:
+            self._outbox.tell_if_room(StunReceived(payload, path, transport.id))
+        else:
+            self._outbox.send(path, answer)
+            self._outbox.tell_if_room(ConsentRenewed(path, transport.id, now))
 
     def _on_stranger(self, payload: bytes, path: Path, kind: Kind, now: float) -> None:
         """Only a connectivity check, or what a known remote has encrypted, can introduce an address; and there may be

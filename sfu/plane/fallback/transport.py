@@ -19,7 +19,7 @@ from sfu.plane.fallback.recovery import Recovery
 from sfu.plane.fallback.slot import Slot
 from sfu.plane.fallback.srtp import SrtpRefused, SrtpSession
 from sfu.plane.interface import Path, PlaneConfig, SrtpKeys
-from sfu.wire import extensions
+from sfu.wire import extensions, stun
 from sfu.wire.addresses import shortened
 from sfu.wire.extensions import ExtensionIds
 from sfu.wire.serial import Unwrapper
@@ -27,6 +27,8 @@ from sfu.wire.serial import Unwrapper
 # Header extensions that are looked at, and those written afresh.
 _READ = ("mid", "rid", "repaired_rid", "transport_cc", "dependency_descriptor")
 _WRITTEN = ("mid", "abs_send_time", "transport_cc", "dependency_descriptor")
+
+LONGEST_FRAGMENT, LONGEST_PASSWORD = 32, 64  # ours have 10 and 24 characters
 
 
 class Source:
@@ -48,6 +50,7 @@ class Transport:
         self._outbox = outbox
         self._paths: dict[Path, None] = {}  # validated; the latest check last
         self.selected: Path | None = None
+        self._username = self._password = b""  # of checks that are answered here
         self.srtp: SrtpSession | None = None
         self.receive_ids = ExtensionIds()
         self.receive_passed_on = tuple(passed_on_ids(self.receive_ids).items())
@@ -88,6 +91,17 @@ class Transport:
         if path not in self._paths:
             raise KeyError(f"transport {self.id} has not validated {path}")
         self.selected = path
+
+    def set_credentials(self, username_fragment: str, password: str) -> None:
+        if not 0 < len(username_fragment) <= LONGEST_FRAGMENT or len(password) > LONGEST_PASSWORD:
+            raise ValueError("credentials are not as our ICE makes them")
+        self._username, self._password = f"{username_fragment}:".encode(), password.encode()
+
+    def answer_to_check(self, check: bytes, path: Path) -> bytes | None:
+        """`None`: the check is not one that only renews consent."""
+        if path != self.selected or not self._username:
+            return None
+        return stun.answer_to_check(check, self._username, self._password, path.host, path.port)
 
     @property
     def paths(self) -> list[Path]:

@@ -9,7 +9,7 @@ import pytest
 
 from sfu.control import IceParameters
 from sfu.net.config import TransportConfig
-from sfu.net.ice import Alive, Answer, Bind, IceLite, Output, Select, index_prefix
+from sfu.net.ice import Alive, Answer, Bind, Entrust, IceLite, Output, Select, index_prefix
 from sfu.plane.interface import Path
 from tests.support.ice import binding_request, read_answer
 
@@ -27,14 +27,14 @@ class Table:
     def check(
         self, path: Path, now: float = 0.0, *, ice: IceParameters | None = None, nominate: bool = False
     ) -> list[Output]:
-        """All outputs but the answer and Alive, which have to be there."""
+        """All outputs but the answer and Alive, which have to be there, and Entrust."""
         ice = ice or self.ice
         *outputs, answer, alive = self.lite.on_stun(binding_request(ice, nominate=nominate), path, None, now)
         assert isinstance(answer, Answer)
         assert answer.path == path
         assert read_answer(answer.payload, ice).attributes["XOR-MAPPED-ADDRESS"] == (path.host, path.port)
         assert isinstance(alive, Alive)
-        return outputs
+        return [output for output in outputs if not isinstance(output, Entrust)]
 
     def refusal(self, request: bytes, now: float = 0.0) -> int | None:
         """The error code of the only output; None: no output at all."""
@@ -136,7 +136,7 @@ def test_refuses_with_a_reason_and_binds_nothing(changes: dict[str, str], code: 
 def test_our_half_of_the_username_is_what_counts() -> None:
     table = Table()
     request = binding_request(table.ice, username=f"{table.ice.username_fragment}:whatever:else")
-    assert table.lite.on_stun(request, P1, None, 0.0)[0] == Bind(1, P1)
+    assert Bind(1, P1) in table.lite.on_stun(request, P1, None, 0.0)
 
 
 def test_strangers_get_few_answers_and_known_remotes_all() -> None:
@@ -197,6 +197,27 @@ def test_after_a_restart_both_credentials_work_until_the_new_ones_are_used() -> 
     assert table.check(P1, 1004.0, nominate=True) == [Bind(1, P1)]  # under way since before: chooses nothing
     assert table.refusal(binding_request(table.ice), now=1011.0) == 401
     table.check(P2, 1012.0, ice=fresh)
+
+
+def test_the_plane_is_entrusted_with_the_credentials_that_are_used() -> None:
+    table = Table()
+
+    def entrusted(ice: IceParameters) -> list[IceParameters]:
+        outputs = table.lite.on_stun(binding_request(ice), P1, 1, 0.0)
+        return [output.ice for output in outputs if isinstance(output, Entrust)]
+
+    assert [entrusted(table.ice), entrusted(table.ice)] == [[table.ice], []]
+    fresh = table.lite.restart(1)
+    assert [entrusted(table.ice), entrusted(fresh), entrusted(fresh)] == [[], [fresh], []]
+    assert entrusted(table.ice) == [], "on its way out"
+
+
+def test_consent_that_the_plane_has_renewed_keeps_the_selected_path_fresh() -> None:
+    table = Table()
+    table.check(P1, 0.0, nominate=True)
+    assert table.lite.on_consent(1, P1, 4.0) == [Alive(1)]
+    assert table.check(P2, 5.5) == [Bind(1, P2)], "P1 is not silent"
+    assert table.lite.on_consent(1, P2, 6.0) == table.lite.on_consent(9, P1, 6.0) == []
 
 
 def test_restarts_that_nobody_uses_are_bounded() -> None:

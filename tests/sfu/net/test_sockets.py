@@ -16,7 +16,7 @@ from sfu.net.certificate import CertificateStore
 from sfu.net.config import TransportConfig
 from sfu.net.transports import Transports
 from sfu.plane import open_plane
-from sfu.plane.interface import DtlsReceived, Event, StunReceived
+from sfu.plane.interface import ConsentRenewed, DtlsReceived, Event, StunReceived
 from tests.support.ice import PATIENCE_S, RemoteAgent, RemoteEnd, until
 
 
@@ -65,6 +65,8 @@ class Server:
         for event in events:
             if isinstance(event, StunReceived):
                 self.transports.on_stun(event, self.loop.time())
+            elif isinstance(event, ConsentRenewed):
+                self.transports.on_consent(event)
             elif isinstance(event, DtlsReceived):
                 self.transports.on_dtls(event)
 

@@ -20,7 +20,16 @@ from sfu.net.config import TransportConfig
 from sfu.net.dtls import DtlsSession
 from sfu.net.transports import Transports
 from sfu.plane import open_plane
-from sfu.plane.interface import Datagram, DtlsReceived, Path, RtcpReceived, SrtpKeys, StrayReceived, StunReceived
+from sfu.plane.interface import (
+    ConsentRenewed,
+    Datagram,
+    DtlsReceived,
+    Path,
+    RtcpReceived,
+    SrtpKeys,
+    StrayReceived,
+    StunReceived,
+)
 from sfu.wire.extensions import ExtensionIds
 from tests.support.ice import PATIENCE_S, REMOTE_ICE, binding_request, read_answer, until
 
@@ -54,6 +63,8 @@ class Bench:
         for event in self.plane.take_events():
             if isinstance(event, StunReceived):
                 self.transports.on_stun(event, self.now)
+            elif isinstance(event, ConsentRenewed):
+                self.transports.on_consent(event)
             elif isinstance(event, StrayReceived):
                 self.transports.on_stray(event, self.now)
             elif isinstance(event, DtlsReceived):

@@ -14,9 +14,11 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from sfu.plane.interface import Event, PlaneConfig, RtcpReceived, StunReceived
+from sfu.control import IceParameters
+from sfu.plane.interface import ConsentRenewed, Event, PlaneConfig, RtcpReceived, StunReceived
 from sfu.wire.feedback import PictureLossIndication
 from sfu.wire.rtcp import ReceiverReport, SenderReport, pack_compound
+from tests.support.ice import binding_request, read_answer
 from tests.support.stage import HOST, TIMEOUT_S, Stage
 
 STUN = b"\x00\x01\x00\x00" + b"\x21\x12\xa4\x42" + bytes(12)
@@ -192,6 +194,19 @@ def test_reports_do_not_wait_for_ever() -> None:
         report = stage.remote.protect_rtcp(ReceiverReport(1, ()).pack())
         stage.publisher.sendto(report.payload, (HOST, stage.plane.port))
         assert len(turns_until(stage, 1)) == 1
+
+
+def test_consent_is_renewed_while_python_does_not_look_and_told_when_it_does() -> None:
+    ice = IceParameters("07abcdefgh", "0123456789abcdef01234567")
+    with Stage(PlaneConfig(report_patience_s=1e6)) as stage:
+        stage.plane.set_credentials(1, ice.username_fragment, ice.password)
+        stage.publisher.settimeout(TIMEOUT_S)
+        for _ in range(2):
+            stage.publisher.sendto(binding_request(ice), (HOST, stage.plane.port))
+            answer = read_answer(stage.publisher.recv(2048), ice)
+            assert answer.attributes["XOR-MAPPED-ADDRESS"] == stage.publisher.getsockname()
+        assert stage.events == []
+        assert [type(event) for event in stage.plane.take_pending()] == [ConsentRenewed] * 2
 
 
 def test_a_plane_that_nobody_closes_lets_python_end() -> None:
