@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page
 
-from tests.support.chromium import chromium, eventually, new_page, screenshot, statistics
+from tests.support.chromium import chromium, eventually, new_page, run_by, screenshot, statistics
 from tests.support.firefox import Firefox, firefox
 from tests.support.namespaces import SERVER_ADDRESS, forwarded, two_hosts
-from tests.support.server import ROOT, running_server
+from tests.support.server import invitation, running_server
 
 pytestmark = [pytest.mark.chromium, pytest.mark.firefox]
 
@@ -41,27 +40,6 @@ ENTER = """
 """
 
 
-async def link(keys: str, url: str, identity: str) -> str:
-    """What `sfu token` prints for this person."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "signaling.cli", "token", "--room=foxes", f"--identity={identity}", f"--url={url}"),
-        cwd=ROOT,
-        env={**os.environ, "SFU_KEYS": keys},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    printed, _ = await process.communicate()
-    (address,) = [word for word in printed.decode().split() if word.startswith(url)]
-    return address
-
-
-def wrapper(folder: Path, prefix: tuple[str, ...]) -> Path:
-    """Playwright starts one program and nothing in front of it."""
-    script = folder / "chromium-there"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(prefix)} /usr/bin/chromium "$@"\n')
-    script.chmod(0o755)
-    return script
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 async def test_firefox_and_chromium_see_and_hear_each_other(speech: Path, tmp_path: Path) -> None:
     keys = f"test:{secrets.token_hex(32)}"
@@ -71,13 +49,13 @@ async def test_firefox_and_chromium_see_and_hear_each_other(speech: Path, tmp_pa
             running_server(host=SERVER_ADDRESS, prefix=hosts.server, environment=settings) as server,
             forwarded(hosts, urlsplit(server.url).port or 0) as url,
             firefox(hosts.client) as fox,
-            chromium(speech, executable=wrapper(tmp_path, hosts.client)) as browser,
+            chromium(speech, executable=run_by(tmp_path, hosts.client)) as browser,
         ):
             page = await new_page(browser)
-            await page.goto(await link(keys, url, "chromium"))
+            await page.goto(await invitation(keys, url, "foxes", "chromium"))
             await page.evaluate(ENTER, "Chromium")
             await page.wait_for_selector("#call:not([hidden])")
-            await fox.open(await link(keys, url, "firefox"))
+            await fox.open(await invitation(keys, url, "foxes", "firefox"))
             await fox.evaluate(f"({ENTER})('Firefox')")
             await eventually(lambda: both_flow(page, fox), "both decode each other", timeout_s=90)
 

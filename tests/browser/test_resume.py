@@ -15,7 +15,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -24,7 +23,7 @@ from signaling.config import ServerConfig
 from signaling.limits import SessionLimits
 from signaling.process import WorkerProcess
 from signaling.server import Server, open_server
-from tests.support.call import Participant, join, join_in, open_page
+from tests.support.call import join, join_in, open_page
 from tests.support.chromium import eventually
 from tests.support.cutting import Forwarder, drop_transports, forwarding
 from tests.support.meeting import open_test_server
@@ -32,131 +31,16 @@ from tests.support.page import OpenLobby, enter, shows
 from tests.support.ports import free_port
 from tests.support.relay import Relay, relayed
 from tests.support.remembered import goes_through, states
+from tests.support.watched import Watched, observed, report
 
 pytestmark = pytest.mark.chromium
 
 WITHIN_S = 5.0  # to be too late for; the 30 s of a real server with --long
-# Everything that is heard of the others, and the longest time in which no picture of somebody came, whichever track
-# and receiver it comes by.
-OBSERVE = """
-() => {
-  const call = window.call;
-  window.told = [];
-  window.states = [call.connectionState];
-  window.gaps = new Map();
-  window.stoodStillMs = 0;
-  let turn = performance.now();
-  setInterval(() => {
-    const now = performance.now();
-    window.stoodStillMs = Math.max(window.stoodStillMs, now - turn - 50);
-    turn = now;
-  }, 50);
-  call.on('connectionstate', ({state}) => window.states.push(state));
-  call.on('closed', ({code}) => window.told.push(`closed: ${code}`));
-  call.on('participantjoined', ({participant}) => window.told.push(`${participant.name} joined`));
-  call.on('participantleft', ({participant, reason}) => window.told.push(`${participant.name} left: ${reason}`));
-  call.on('message', ({participant, payload}) => window.told.push(`${participant?.name}: ${payload}`));
-  const known = new Map();
-  call.on('participantchanged', ({participant}) => {  // or something else of theirs is another now
-    if (participant === call.you || (known.get(participant) ?? 'connected') === participant.state) return;
-    known.set(participant, participant.state);
-    window.told.push(`${participant.name} ${participant.state}`);
-  });
-  call.on('tracksubscribed', ({participant, track, mediaTrack}) => {
-    if (track.source === 'camera') watch(participant.name, mediaTrack);
-  });
-
-  async function watch(name, mediaTrack) {
-    const reader = new MediaStreamTrackProcessor({track: mediaTrack}).readable.getReader();
-    for (;;) {
-      const {value, done} = await reader.read();
-      if (done) return;
-      value.close();
-      const now = performance.now();
-      const seen = window.gaps.get(name) ?? {frames: 0, last: now, longestMs: 0};
-      seen.longestMs = Math.max(seen.longestMs, now - seen.last);
-      seen.last = now;
-      seen.frames += 1;
-      window.gaps.set(name, seen);
-    }
-  }
-}
-"""
-FORGET = """
-() => {
-  window.told.length = 0;
-  window.states = [window.call.connectionState];
-  window.stoodStillMs = 0;
-  for (const seen of window.gaps.values()) seen.longestMs = 0;
-}
-"""
 # What the descriptions of both connections say of the server's end, and of ours.
 FRAGMENTS = """
 () => window.peerConnections.filter(({connectionState}) => connectionState !== 'closed').map((connection) =>
   [connection.localDescription, connection.remoteDescription].map(({sdp}) => /a=ice-ufrag:(\\S+)/.exec(sdp)[1]))
 """
-
-
-@dataclass(slots=True)
-class Watched:
-    """A participant, and what it has been told since the last `forget`."""
-
-    participant: Participant
-
-    @property
-    def page(self) -> Any:
-        return self.participant.page
-
-    async def told(self) -> list[str]:
-        said: list[str] = await self.page.evaluate("() => window.told")
-        return said
-
-    async def states(self) -> list[str]:
-        seen: list[str] = await self.page.evaluate("() => window.states")
-        return seen
-
-    async def state(self) -> str:
-        return (await self.states())[-1]
-
-    async def forget(self) -> None:
-        await self.page.evaluate(FORGET)
-
-    async def frames(self, name: str) -> int:
-        count: int = await self.page.evaluate("(name) => window.gaps.get(name)?.frames ?? 0", name)
-        return count
-
-    async def sees_more(self, name: str, frames: int = 15) -> None:
-        until = await self.frames(name) + frames
-
-        async def seen() -> bool:
-            return await self.frames(name) >= until
-
-        await eventually(seen, f"{self.participant.name} sees {frames} more pictures of {name}")
-
-    async def gap_s(self, name: str) -> float:
-        longest: float = await self.page.evaluate("(name) => window.gaps.get(name).longestMs", name)
-        return longest / 1000
-
-    async def becomes(self, state: str) -> None:
-        async def so() -> bool:
-            return await self.state() == state
-
-        await eventually(so, f"{self.participant.name} is {state}")
-
-    async def stood_still_s(self) -> float:
-        longest: float = await self.page.evaluate("() => window.stoodStillMs")
-        return longest / 1000
-
-    async def hears(self, *words: str) -> None:
-        """Until exactly this has been told."""
-
-        async def so() -> bool:
-            return await self.told() == list(words)
-
-        try:
-            await eventually(so, f"{self.participant.name} hears {words}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; heard {await self.told()}") from None
 
 
 class Pace:
@@ -195,11 +79,6 @@ class Scene:
         return max(await self.gaps_s()) - still_s
 
 
-async def observed(participant: Participant) -> Watched:
-    await participant.page.evaluate(OBSERVE)
-    return Watched(participant)
-
-
 @asynccontextmanager
 async def two_pages(browser: Browser, server: Server, room: str) -> AsyncIterator[Scene]:
     """Ada comes through the forwarder; both show their cameras."""
@@ -218,11 +97,6 @@ async def two_pages(browser: Browser, server: Server, room: str) -> AsyncIterato
             yield scene
         finally:
             watching.cancel()
-
-
-def report(what: str, *gaps_s: float) -> None:
-    """For whoever reads the output (pytest -rP)."""
-    print(f"{what}: pictures stood still for {', '.join(f'{gap:.2f} s' for gap in gaps_s)}")
 
 
 async def test_a_socket_cut_for_five_seconds_stops_no_picture(browser: Browser) -> None:

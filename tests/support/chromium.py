@@ -105,6 +105,14 @@ async def chromium(
             await browser.close()
 
 
+def run_by(folder: Path, prefix: tuple[str, ...]) -> Path:
+    """Chromium with `prefix` (`ip netns exec …`) in front: Playwright starts one program and nothing before it."""
+    script = folder / f"chromium-{prefix[-1]}"
+    script.write_text(f'#!/bin/sh\nexec {" ".join(prefix)} /usr/bin/chromium "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
 async def new_page(browser: Browser, **context: Any) -> Page:
     """A page of its own context (own storage), which fails the test on an uncaught error."""
     page = await (await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})).new_page()

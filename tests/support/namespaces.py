@@ -16,6 +16,9 @@ from dataclasses import dataclass
 SERVER_ADDRESS = "10.77.0.1"
 CLIENT_ADDRESS = "10.77.0.2"
 LINK = "lan0"  # GStreamer passes over interfaces whose names begin with "veth"
+OTHER_LINK = "lan1"
+OTHER_SERVER_ADDRESS = "10.78.0.1"
+OTHER_CLIENT_ADDRESS = "10.78.0.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,9 @@ async def two_hosts() -> AsyncIterator[Hosts]:
     await _ip("netns", "add", server)
     try:
         await _ip("netns", "add", client)
-        await _ip("-n", server, "link", "add", LINK, "type", "veth", "peer", "name", LINK, "netns", client)
-        for name, address in ((server, SERVER_ADDRESS), (client, CLIENT_ADDRESS)):
-            await _ip("-n", name, "addr", "add", f"{address}/24", "dev", LINK)
-            # Without it an IPv6 address appears a second or two later, and Chromium gives up what it is loading
-            # whenever an address changes (ERR_NETWORK_CHANGED): a page without its modules.
-            await _ip("-n", name, "link", "set", LINK, "addrgenmode", "none")
+        await _link(server, client, LINK, SERVER_ADDRESS)
+        await _ip("-n", client, "addr", "add", f"{CLIENT_ADDRESS}/24", "dev", LINK)
+        for name in (server, client):
             await _ip("-n", name, "link", "set", LINK, "up")
             await _ip("-n", name, "link", "set", "lo", "up")
         # Firefox asks the routing table for its own address; the far end of the link leads nowhere else.
@@ -47,6 +47,30 @@ async def two_hosts() -> AsyncIterator[Hosts]:
         for name in (server, client):
             with contextlib.suppress(RuntimeError):
                 await _ip("netns", "del", name)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLink:
+    """A second way between the hosts, which the client does not have yet."""
+
+    client_name: str
+
+    async def move(self) -> None:
+        """The client is on this network from now on, and on the first no longer. Addresses come and go with it, as
+        whoever manages a machine's networks makes them: Chromium goes by addresses."""
+        await _ip("-n", self.client_name, "link", "set", OTHER_LINK, "up")
+        await _ip("-n", self.client_name, "addr", "add", f"{OTHER_CLIENT_ADDRESS}/24", "dev", OTHER_LINK)
+        await _ip("-n", self.client_name, "addr", "flush", "dev", LINK)
+        await _ip("-n", self.client_name, "link", "set", LINK, "down")  # its routes go with it
+        await _ip("-n", self.client_name, "route", "add", "default", "via", OTHER_SERVER_ADDRESS)
+
+
+async def other_link(hosts: Hosts) -> OtherLink:
+    """To be made before the server starts: it listens on the addresses it finds then."""
+    server, client = hosts.server[-1], hosts.client[-1]
+    await _link(server, client, OTHER_LINK, OTHER_SERVER_ADDRESS)
+    await _ip("-n", server, "link", "set", OTHER_LINK, "up")
+    return OtherLink(client)
 
 
 @contextlib.asynccontextmanager
@@ -64,6 +88,15 @@ async def forwarded(hosts: Hosts, port: int) -> AsyncIterator[str]:
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+async def _link(server: str, client: str, link: str, server_address: str) -> None:
+    await _ip("-n", server, "link", "add", link, "type", "veth", "peer", "name", link, "netns", client)
+    await _ip("-n", server, "addr", "add", f"{server_address}/24", "dev", link)
+    for name in (server, client):
+        # Without it an IPv6 address appears a second or two later, and Chromium gives up what it is loading
+        # whenever an address changes (ERR_NETWORK_CHANGED): a page without its modules.
+        await _ip("-n", name, "link", "set", link, "addrgenmode", "none")
 
 
 async def _until_up(name: str) -> None:

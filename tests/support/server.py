@@ -71,3 +71,16 @@ async def _until_healthy_there(url: str, prefix: Sequence[str]) -> None:
     )
     if await asking.wait():
         raise RuntimeError(f"the server did not answer within {START_TIMEOUT_S} s")
+
+
+async def invitation(keys: str, url: str, room: str, identity: str) -> str:
+    """What `sfu token` prints for this person: a link with the token in its fragment."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "signaling.cli", "token", f"--room={room}", f"--identity={identity}", f"--url={url}"),
+        cwd=ROOT,
+        env={**os.environ, "SFU_KEYS": keys},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    (address,) = [word for word in printed.decode().split() if word.startswith(url)]
+    return address

@@ -95,8 +95,9 @@ export class Publisher extends Emitter {
     });
   }
 
-  /** New paths for the connection that there is. */
+  /** New paths for the connection that there is, asked for by a socket that may have lost its own. */
   restartIce() {
+    this.#signaling.check();
     return this.#serial.run(async () => {
       if (!this.#connection?.remoteDescription) return;
       this.#connection.restartIce();

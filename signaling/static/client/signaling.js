@@ -24,7 +24,7 @@ import { openSocket, Socket } from './socket.js';
 const ACK_INTERVAL_MS = 1000;
 // Without a word for so long, we ask whether anybody is there: a socket whose path is gone says nothing at all.
 const QUIET_MS = 10_000;
-const PING_TIMEOUT_MS = 3000;
+const PING_TIMEOUT_MS = 2000;
 const DEFAULT_PATIENCE_S = 120;
 // Nobody who leaves is kept longer by a server that does not answer.
 const GOODBYE_MS = 1000;
@@ -231,11 +231,11 @@ export class Signaling extends Emitter {
   /** We wait for the server's next word; if there is none, we ask. */
   #listen() {
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#ping(), QUIET_MS);
+    this.#quiet = setTimeout(() => this.check(), QUIET_MS);
   }
 
-  /** A socket may look open long after its path is gone. */
-  #ping() {
+  /** A socket may look open long after its path is gone. Being wrong costs a session nothing: it is resumed. */
+  check() {
     if (!this.connected) return;
     const socket = this.#socket;
     const timer = setTimeout(() => this.connected && socket === this.#socket && this.#lose(), PING_TIMEOUT_MS);
@@ -247,7 +247,6 @@ export class Signaling extends Emitter {
 
   #onNetwork() {
     this.#hurry();
-    this.#ping();
     this.emit('network', {});
   }
 

@@ -98,6 +98,7 @@ export class Subscriber extends Emitter {
 
   /** Asks for new paths; the answer comes as an offer. */
   async restartIce() {
+    this.#signaling.check();
     if (this.#connection) await this.#signaling.request('restart_ice', { connection: 'subscribe' });
   }
 

@@ -225,7 +225,7 @@ test('a socket that says nothing is asked, and given up without an answer', asyn
   await Promise.resolve();
   timers.tick(10_000);
   assert.equal(first.said.at(-1).type, 'ping');
-  timers.tick(3000);
+  timers.tick(2000);
   assert.equal(first.closedWith, 4000, 'not as somebody who leaves');
 });
 
