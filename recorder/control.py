@@ -21,7 +21,7 @@ crash of this process, and after one of the media Worker's.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgpack
 import msgspec
@@ -29,6 +29,9 @@ from msgspec import Struct
 
 from recorder.journal.events import AnyEvent
 from sfu.control import MalformedFrame
+
+# Where mixes lie within a recording's directory.
+MIXES: Final = "mixes"
 
 
 class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
@@ -185,10 +188,11 @@ class MixFailed(Message, frozen=True, kw_only=True):
 
 class Uploaded(Message, frozen=True, kw_only=True):
     """All of it is in the storage, and was verified there; then it was deleted here, where that is wished. `order`: as
-    in the Upload that this answers."""
+    in the Upload that this answers. `sent_bytes`: of what was not there already."""
 
     recording: str
     order: int
+    sent_bytes: int
 
 
 class UploadDelayed(Message, frozen=True, kw_only=True):

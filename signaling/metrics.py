@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from signaling.loop_lag import Histogram
+from signaling.recordings.uploading import UploadFigures
 from signaling.seat import SignalingCounters
 
 TIMES: Final = {
@@ -43,7 +44,7 @@ class _Read(Collector):
 
 class SignalingCollector(Collector):
     """`times`: histograms by their name in TIMES. `attempts` to deliver to webhooks by what came of them, and how many
-    deliveries are `pending`."""
+    deliveries are `pending`. `uploads` of recordings; None: there is no storage for them."""
 
     def __init__(
         self,
@@ -51,11 +52,13 @@ class SignalingCollector(Collector):
         times: Mapping[str, Histogram],
         attempts: Mapping[str, int],
         pending: Callable[[], int],
+        uploads: UploadFigures | None = None,
     ) -> None:
         self._read = read
         self._times = times
         self._attempts = attempts
         self._pending = pending
+        self._uploads = uploads
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -77,6 +80,8 @@ class SignalingCollector(Collector):
             closed.add_metric([code], number)
         yield closed
         yield from self._webhooks()
+        if self._uploads is not None:
+            yield from _uploads(self._uploads)
         for name, text in TIMES.items():
             yield self._times[name].family(name, text)
 
@@ -92,3 +97,23 @@ class SignalingCollector(Collector):
         for outcome, number in self._attempts.items():
             attempts.add_metric([outcome], number)
         yield attempts
+
+
+def _uploads(figures: UploadFigures) -> Iterator[Metric]:
+    outcomes = CounterMetricFamily(
+        "sfu_recording_uploads",
+        "recordings sent to storage; delayed: an attempt that is followed by another, failed: given up",
+        labels=["outcome"],
+    )
+    for outcome, number in figures.outcomes.items():
+        outcomes.add_metric([outcome], number)
+    yield outcomes
+    yield CounterMetricFamily(
+        "sfu_recording_upload_bytes", "of what has arrived there whole, and was verified", value=figures.sent_bytes
+    )
+    yield GaugeMetricFamily("sfu_recording_uploads_pending", "recordings on their way there", value=figures.pending)
+    yield GaugeMetricFamily(
+        "sfu_recording_upload_oldest_seconds",
+        "how long the one that waits for longest has been on its way",
+        value=figures.oldest_s,
+    )

@@ -241,6 +241,7 @@ class Server:
             },
             self.webhooks.outcomes,
             lambda: self.webhooks.pending,
+            self.recordings.upload_figures(),
         )
         body = exposition(signaling, await self.workers.read_metrics())
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,4 +1,5 @@
-"""What of a recording's directory is sent: the files that its manifest names, the journal if wished, the manifest last.
+"""What of a recording's directory is sent: the files that its manifest names, its mixes, the journal if wished, the
+manifest last.
 
 Last, so that whoever finds a manifest in the bucket finds everything that it names.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder import manifest
+from recorder.control import MIXES
 from recorder.recovery import JOURNAL, checksum
 
 
@@ -28,13 +30,14 @@ class Item:
 
 
 def contents(directory: Path, *, with_journal: bool, verified: Mapping[str, str]) -> list[Item]:
-    """`verified`: the SHA-256 of what is known to be there, by path: of the journal it may have been deleted here.
+    """`verified`: the SHA-256 of what is known to be there, by path: journal and mixes may have been deleted here.
 
     Raises CannotUpload."""
     try:
         encoded = (directory / manifest.FILE_NAME).read_bytes()
         made = manifest.decode(encoded)
         items = [_item(directory, file.path, file.size_bytes, file.sha256) for file in made.files]
+        items += [_segment(directory, path, verified) for path in sorted({*mixes(directory), *_kept_mixes(verified)})]
         if with_journal or made.encrypted:  # then there is nothing else
             items += [_segment(directory, f"{JOURNAL}/{name}", verified) for name in made.journal.segments]
     except OSError as error:
@@ -43,6 +46,16 @@ def contents(directory: Path, *, with_journal: bool, verified: Mapping[str, str]
         raise CannotUpload(f"{directory / manifest.FILE_NAME}: {error}") from error
     items.append(Item(manifest.FILE_NAME, len(encoded), hashlib.sha256(encoded).hexdigest()))
     return items
+
+
+def mixes(directory: Path) -> list[str]:
+    """Paths of those that a server has made; what is being made has a name of its own. They may be deleted at any time:
+    what is in the storage stays there."""
+    return [f"{MIXES}/{one.name}" for one in (directory / MIXES).glob("[!.]*") if one.is_file()]
+
+
+def _kept_mixes(verified: Mapping[str, str]) -> list[str]:
+    return [path for path in verified if path.startswith(f"{MIXES}/")]
 
 
 def _segment(directory: Path, path: str, verified: Mapping[str, str]) -> Item:

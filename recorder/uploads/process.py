@@ -21,7 +21,7 @@ from recorder import control
 from recorder.beginning import begin
 from recorder.control import Ping, Pong, Storage, Upload, UploadDelayed, UploadFailed
 from recorder.uploads import Delayed, Failed, Target, UploadConfig, Uploaded, UploadEvent, Uploads, parse_target, state
-from recorder.uploads.contents import CannotUpload
+from recorder.uploads.contents import CannotUpload, mixes
 from sfu.control import MalformedFrame
 from sfu.frame_socket import FrameSocket
 
@@ -108,9 +108,8 @@ class Process:
 
     async def _submit(self, recording: str, order: int) -> None:
         directory = self._recordings / recording
-        known = state.load(directory)
-        if known is not None and known.standing == "uploaded" and known.target == str(self._target):
-            self._say(control.Uploaded(recording=recording, order=order))  # signaling was gone, or had not asked yet
+        if self._is_there(directory):
+            self._say(control.Uploaded(recording=recording, order=order, sent_bytes=0))
             return
         while True:
             try:
@@ -125,6 +124,13 @@ class Process:
                 self._say(UploadDelayed(recording=recording, reason=str(error)))
             await asyncio.sleep(SUBMIT_AGAIN_S)
 
+    def _is_there(self, directory: Path) -> bool:
+        """All of it: signaling was gone when it was told, or had not asked yet."""
+        known = state.load(directory)
+        if known is None or known.standing != "uploaded" or known.target != str(self._target):
+            return False
+        return known.objects.keys() >= set(mixes(directory))
+
     def _on_event(self, event: UploadEvent) -> None:
         recording = event.directory.name
         order = self._orders.get(recording)
@@ -133,8 +139,8 @@ class Process:
                 self._say(UploadDelayed(recording=recording, reason=error))
             case _ if order is None:
                 pass  # gone on with before signaling asked: it will, and be told then
-            case Uploaded():
-                self._say(control.Uploaded(recording=recording, order=order))
+            case Uploaded(sent_bytes=sent_bytes):
+                self._say(control.Uploaded(recording=recording, order=order, sent_bytes=sent_bytes))
             case Failed(error=error):
                 self._say(UploadFailed(recording=recording, order=order, reason=error))
 

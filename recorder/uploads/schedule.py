@@ -42,6 +42,9 @@ class Schedule:
         if name not in self._waiting:
             self._wait(name, _Waiting(now if since is None else since, attempts, at))
 
+    def is_under_way(self, name: str) -> bool:
+        return name in self._waiting and self._waiting[name].under_way
+
     def next_timeout(self) -> float | None:
         if self._under_way >= self._config.concurrency:
             return None

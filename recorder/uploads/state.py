@@ -34,6 +34,7 @@ class UploadState(msgspec.Struct, kw_only=True):
     attempts: int = 0  # that failed
     next_at: float = 0.0  # no earlier attempt
     error: str = ""
+    sent_bytes: int = 0  # since then
     objects: dict[str, ObjectState] = {}  # by path
 
 

@@ -27,8 +27,11 @@ Progress = Callable[[int, int], None]  # bytes that are there, and of how many
 
 @dataclass(frozen=True, slots=True)
 class Sent:
+    """`sent_bytes`: of what was not there when it was submitted."""
+
     objects: int
     size_bytes: int
+    sent_bytes: int
 
 
 class Transfer:
@@ -61,6 +64,7 @@ class Transfer:
             else:
                 known.etag = self._send(item, known)
                 known.upload_id = None
+                self._state.sent_bytes += item.size_bytes
                 self._save()
         if self._state.delete:
             for item in items:
@@ -69,7 +73,7 @@ class Transfer:
         self._state.standing = "uploaded"
         self._state.error = ""
         self._save()
-        return Sent(len(items), self._total)
+        return Sent(len(items), self._total, self._state.sent_bytes)
 
     def _known(self, item: Item) -> ObjectState:
         """Of files that were made anew nothing is known."""

@@ -31,11 +31,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """All of it is there, and was verified."""
+    """All of it is there, and was verified. `sent_bytes`: of what was not when it was submitted."""
 
     directory: Path
     objects: int
     size_bytes: int
+    sent_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,15 @@ class Uploads:
         self._schedule = Schedule(config, random.random)
         self._pool = ThreadPoolExecutor(config.concurrency + 1, "upload")  # one more, for the disk
         self._attempts: set[asyncio.Task[None]] = set()
+        self._again: set[str] = set()  # there is more of them than when their attempt began
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     async def submit(self, directory: Path) -> None:
-        """When this returns, it will be sent, though we are killed. Raises OSError."""
-        if str(directory) not in self._schedule.names:
+        """When this returns, it will be sent, though we are killed; all that is there now. Raises OSError."""
+        if self._schedule.is_under_way(str(directory)):
+            self._again.add(str(directory))
+        elif str(directory) not in self._schedule.names:
             await self._loop.run_in_executor(self._pool, self._begin, directory)
             self._schedule.submit(str(directory), time.time())
         self._go_on()
@@ -145,8 +149,21 @@ class Uploads:
             self._tell(Failed(directory, f"internal: {error}"))
         else:
             self._schedule.on_done(name)
-            self._tell(Uploaded(directory, sent.objects, sent.size_bytes))
+            if name in self._again:
+                await self._submit_again(directory)
+            else:
+                self._tell(Uploaded(directory, sent.objects, sent.size_bytes, sent.sent_bytes))
+        if not self._schedule.is_under_way(name):
+            self._again.discard(name)
         self._go_on()
+
+    async def _submit_again(self, directory: Path) -> None:
+        """What has been verified is not sent a second time."""
+        self._again.discard(str(directory))
+        try:
+            await self.submit(directory)
+        except OSError as error:
+            self._tell(Failed(directory, str(error)))
 
     def _tell(self, event: UploadEvent) -> None:
         match event:

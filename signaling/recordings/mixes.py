@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from recorder.control import AnyOrder, Mix, Mixed, MixFailed, Mixing, StopMix
+from recorder.control import MIXES, AnyOrder, Mix, Mixed, MixFailed, Mixing, StopMix
 from signaling import events
 from signaling.errors import Refused
 from signaling.limits import RecordingLimits
@@ -26,8 +26,6 @@ from signaling.recordings.options import MixOptions, StoredMix
 from signaling.records import StoredRecording
 
 _UNFINISHED: Final = frozenset({"waiting", "mixing"})
-# Within a recording's directory.
-MIXES: Final = "mixes"
 ID_BYTES: Final = 10
 
 

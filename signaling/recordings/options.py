@@ -75,12 +75,13 @@ class Destination(Struct, frozen=True, kw_only=True):
 
 class UploadStanding(Struct, frozen=True, kw_only=True):
     """How far a recording has come on its way to storage. `reason`: why it, or its last attempt, failed. `freed_bytes`:
-    deleted here, as it is there."""
+    deleted here, as it is there. `since`: Unix time."""
 
     state: UploadState
     url: str
     reason: str = ""
     freed_bytes: int = 0
+    since: float = 0.0
 
 
 class MixOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

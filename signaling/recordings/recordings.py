@@ -39,7 +39,7 @@ from signaling.recordings.mixes import Mixes
 from signaling.recordings.options import Destination, RecordedFile, RecordingOptions
 from signaling.recordings.recorder import RecorderProcess
 from signaling.recordings.session import RecordingSession
-from signaling.recordings.uploading import Uploading
+from signaling.recordings.uploading import UploadFigures, Uploading
 from signaling.records import StoredRecording
 from signaling.room_settings import check_encrypted
 from signaling.rooms import RoomDirectory
@@ -118,6 +118,10 @@ class Recordings:
     def uploader_pid(self) -> int | None:
         """While there is one."""
         return None if self._uploading is None else self._uploading.pid
+
+    def upload_figures(self) -> UploadFigures | None:
+        """None: the server has no storage for them."""
+        return None if self._uploading is None else self._uploading.figures(time.time())
 
     # --- for those who manage them ---
 
@@ -279,6 +283,8 @@ class Recordings:
             return
         if isinstance(word, Mixing | Mixed | MixFailed):
             self.mixes.on_word(one, word)
+            if isinstance(word, Mixed) and self._uploading is not None:
+                self._uploading.send_mix(one.id)
         elif isinstance(word, Made):
             files = tuple(
                 RecordedFile(

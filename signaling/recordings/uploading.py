@@ -7,6 +7,9 @@ Which parts have arrived stands in each recording's directory, so that the next 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +24,17 @@ from signaling.recordings.recorder import RecorderProcess
 from signaling.records import StoredRecording
 
 
+@dataclass(frozen=True, slots=True)
+class UploadFigures:
+    """`outcomes`: how often each came of a recording, or of an attempt at one (`delayed`). `sent_bytes`: of what
+    arrived whole. `oldest_s`: how long the one that is under way for longest has been; none: 0."""
+
+    outcomes: Mapping[str, int]
+    sent_bytes: int
+    pending: int
+    oldest_s: float
+
+
 class Uploading:
     """`directory`: where the recordings lie."""
 
@@ -29,6 +43,8 @@ class Uploading:
         self._book = book
         self._orders = count(1)
         self._under_way: dict[str, int] = {}  # order by recording
+        self._outcomes = {"uploaded": 0, "delayed": 0, "failed": 0}
+        self._sent_bytes = 0
         greeting = Storage(
             recordings=str(directory),
             url=destination.url,
@@ -45,12 +61,26 @@ class Uploading:
         """Of its process, while there is one."""
         return self._process.pid
 
+    def figures(self, now: float) -> UploadFigures:
+        """`now`: Unix time."""
+        standings = [one.upload for one in self._book.by_id.values() if one.upload is not None]
+        since = [one.since for one in standings if one.state == "uploading"]
+        oldest_s = max(0.0, now - min(since, default=now))
+        return UploadFigures(self._outcomes, self._sent_bytes, len(since), oldest_s)
+
     def send(self, id: str) -> UploadStanding:
-        """It is under way from now on: until it is there, or is given up after a week."""
-        if id not in self._under_way:
-            self._under_way[id] = next(self._orders)
-            self._process.tell(Upload(recording=id, order=self._under_way[id]))
-        return UploadStanding(state="uploading", url=f"{self._destination.url}{id}/")
+        """All of it that is here now is under way from now on: until it is there, or is given up after a week."""
+        self._under_way[id] = next(self._orders)
+        self._process.tell(Upload(recording=id, order=self._under_way[id]))
+        return UploadStanding(state="uploading", url=f"{self._destination.url}{id}/", since=time.time())
+
+    def send_mix(self, id: str) -> None:
+        """There is one more: what is there, or on its way, is followed by it. One that was given up waits for somebody
+        to send it."""
+        one = self._book.by_id[id]
+        if one.upload is not None and one.upload.state != "failed":
+            since = one.upload.since if one.upload.state == "uploading" else time.time()
+            self._book.change_soon(one, None, upload=replace(self.send(id), since=since))
 
     def take_up(self, one: StoredRecording) -> None:
         """After a restart. Also what was ready before there was storage."""
@@ -74,18 +104,23 @@ class Uploading:
             return
         match word:
             case UploadDelayed(reason=reason):  # as it is at the moment; nothing to keep
+                self._outcomes["delayed"] += 1
                 self._book.by_id[one.id] = replace(one, upload=replace(one.upload, reason=reason))
             case UploadFailed(reason=reason):
+                self._outcomes["failed"] += 1
                 failed = replace(one.upload, state="failed", reason=reason)
                 self._book.change_soon(one, events.RecordingUploadFailed, {"reason": reason}, upload=failed)
-            case Uploaded():
+            case Uploaded(sent_bytes=sent_bytes):
+                self._outcomes["uploaded"] += 1
+                self._sent_bytes += sent_bytes
                 there = replace(one.upload, state="uploaded", reason="", freed_bytes=self._freed_bytes(one))
                 self._book.change_soon(one, events.RecordingUploaded, {"url": there.url}, upload=there)
 
     def _freed_bytes(self, one: StoredRecording) -> int:
         if not self._destination.delete:
             return 0
-        return sum(file.size_bytes for file in one.files) + (one.bytes if self._destination.with_journal else 0)
+        made_bytes = sum(file.size_bytes for file in one.files) + sum(mix.size_bytes for mix in one.mixes)
+        return made_bytes + (one.bytes if self._destination.with_journal else 0)
 
     def _on_lost(self) -> None:
         for id, order in self._under_way.items():

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 from msgspec.structs import replace
 
@@ -19,7 +20,7 @@ from recorder.uploads import UploadConfig, Uploads, parse_target, state
 from recorder.uploads.process import Process
 from signaling.api.recording_models import RecordingUpload
 from signaling.client.api import ServerApi
-from signaling.recordings.options import RecordingOptions
+from signaling.recordings.options import MixOptions, RecordingOptions
 from signaling.recordings.retaining import Retaining
 from signaling.recordings.retention import Retention
 from signaling.server import Server
@@ -41,14 +42,16 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def uploading(path: Forwarder, directory: Path) -> AsyncIterator[tuple[Server, ServerApi]]:
+async def uploading(
+    path: Forwarder, directory: Path, *, delete: bool = True
+) -> AsyncIterator[tuple[Server, ServerApi]]:
     async with (
         serving(
             recordings=directory / "all",
             recordings_upload=f"s3://{BUCKET}/of/",
             recordings_upload_endpoint=path.url,
             recordings_upload_journal=True,
-            recordings_upload_delete=True,
+            recordings_upload_delete=delete,
             store=directory / "sfu.sqlite",
         ) as server,
         asking(server) as api,
@@ -138,6 +141,59 @@ async def test_a_recording_is_uploaded_though_everything_is_killed(
                 assert names == ["started", "stopped", "ready", "upload_failed", "uploaded"]
                 assert "manifest" in told[3].recording.reason and told[4].recording.url == there.url
                 assert not await retained(server, id) and not said.parent.exists()
+
+
+async def test_a_mix_follows_its_recording_and_what_is_sent_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "seaweed").mkdir()
+    with seaweed(tmp_path / "seaweed") as storage:
+        async with (
+            forwarding(storage.port) as path,
+            uploading(path, tmp_path, delete=False) as (server, api),
+            present(server, "ada"),
+        ):
+            path.refuse()
+            id = await recorded(server, api)
+            await comes_to(api, id, lambda upload: upload.reason != "")
+            figures = await metrics(server)
+            assert figures["sfu_recording_uploads_pending"] == 1.0
+            assert 0.0 < figures["sfu_recording_upload_oldest_seconds"] < PATIENCE_S
+            assert figures['sfu_recording_uploads_total{outcome="delayed"}'] >= 1.0
+            path.refuse(False)
+            await comes_to(api, id, lambda upload: upload.state == "uploaded")
+            mix = await api.create_mix(id, MixOptions(container="ogg"))
+            await until(lambda: server.recordings.mixes.mix(id, mix.id).state == "ready")
+            kept = f"of/{id}/mixes/{mix.id}.ogg"
+            await until(lambda: kept in storage.keys("of/") and len(uploaded_of(server, id)) == 1)
+            assert storage.read(kept) == (tmp_path / "all" / id / "mixes" / f"{mix.id}.ogg").read_bytes()
+            await comes_to(api, id, lambda upload: upload.state == "uploaded")
+            events = (await api.list_events()).items
+            names = [str(one.__struct_config__.tag).partition(".")[2] for one in events if hasattr(one, "recording")]
+            assert names == ["started", "stopped", "ready", "uploaded", "mix_ready", "uploaded"]
+            figures = await metrics(server)
+            assert figures["sfu_recording_uploads_pending"] == figures["sfu_recording_upload_oldest_seconds"] == 0.0
+            assert figures['sfu_recording_uploads_total{outcome="uploaded"}'] == 2.0
+            there = sum(len(storage.read(key)) for key in storage.keys(f"of/{id}/"))
+            assert figures["sfu_recording_upload_bytes_total"] == there
+            assert not await retained(server, id)
+    assert not (tmp_path / "all" / id).exists()
+
+
+def uploaded_of(server: Server, id: str) -> list[str]:
+    one = server.recordings.recording(id).upload
+    return [] if one is None or one.state != "uploaded" else [one.url]
+
+
+async def metrics(server: Server) -> dict[str, float]:
+    """Of uploads, by name and labels as they are written."""
+    async with aiohttp.ClientSession() as http, http.get(f"{server.url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("sfu_recording")
+    }
 
 
 async def test_what_was_submitted_to_another_target_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -100,11 +100,39 @@ async def test_everything_is_there_before_anything_is_deleted_here(storage: Stor
     async with uploads(target, replace(CONFIG, with_journal=True, delete=True)) as (running, watched):
         await running.submit(directory)
         event = await watched.next()
-    assert event == Uploaded(directory, 5, sum(map(len, contents.values())))
+    total = sum(map(len, contents.values()))
+    assert event == Uploaded(directory, 5, total, total)
     assert {key: storage.read(f"all/REC_whole/{key}") for key in contents} == contents
     assert len(storage.keys("all/")) == len(contents)
     left = {str(one.relative_to(directory)) for one in directory.rglob("*") if one.is_file()}
     assert left == {manifest.FILE_NAME, state.FILE_NAME}
+
+
+async def test_a_mix_that_comes_while_the_rest_is_sent_is_there_before_that_is_said(
+    storage: Storage, tmp_path: Path
+) -> None:
+    directory = recording(tmp_path / "REC_mixed", {"ada.mp4": LARGE})
+    (directory / "mixes").mkdir()
+    (directory / "mixes" / ".MIX_2.mp4.partial").write_bytes(b"is being made")
+    async with forwarding(storage.port) as path:
+        target = parse_target(f"s3://{BUCKET}/mixed", path.url)
+        async with uploads(target) as (running, watched):
+            path.hold_after(MIB)
+            await running.submit(directory)
+            await until(lambda: path.holding)
+            (directory / "mixes" / "MIX_1.mp4").write_bytes(b"a mix")
+            await running.submit(directory)
+            path.release()
+            event = await watched.next()
+            assert isinstance(event, Uploaded) and event.objects == 3, event
+            # Nothing is sent twice: another one costs what it has, and the manifest's check.
+            (directory / "mixes" / "MIX_2.mp4").write_bytes(b"another")
+            await running.submit(directory)
+            event = await watched.next()
+            assert isinstance(event, Uploaded) and (event.objects, event.sent_bytes) == (4, len(b"another")), event
+    found = {key.rpartition("/")[2] for key in storage.keys("mixed/REC_mixed/mixes/")}
+    assert found == {"MIX_1.mp4", "MIX_2.mp4"}
+    assert storage.read("mixed/REC_mixed/mixes/MIX_2.mp4") == b"another"
 
 
 async def test_a_kill_while_it_was_deleted_here_is_gone_on_with(storage: Storage, tmp_path: Path) -> None:
