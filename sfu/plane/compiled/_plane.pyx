@@ -23,6 +23,7 @@ from sfu.plane.compiled.extensions cimport (
 )
 from sfu.plane.compiled.clusters cimport ClusterRow
 from sfu.plane.compiled.filtering cimport ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS, filter_limit
+from sfu.plane.compiled.gcm cimport FUNCTIONS as GCM_FUNCTIONS, Gcm, GcmKeys, OpenSsl, gcm_open
 from sfu.plane.compiled.groups cimport GroupRow
 from sfu.plane.compiled.history cimport history_held, history_lacks
 from sfu.plane.compiled.later cimport next_due, note_later, send_due, transport_send_due
@@ -63,13 +64,14 @@ from numpy import frombuffer
 
 from sfu.core.audio_levels import LEVEL
 from sfu.core.types import Codec, DropReason
-from sfu.plane import interface
+from sfu.plane import interface, openssl
 from sfu.plane.compiled import addresses
 from sfu.plane.interface import (
     ConsentRenewed, Counters, Datagram, DtlsReceived, GapSeen, KeyFrameReceived, LayerReception, RtcpReceived,
     SinkGone, SlotTransmission, SsrcLearned, StrayReceived, StunReceived, Switched,
 )
 from sfu.plane.readers import connect_to_reader
+from sfu.plane.session_keys import sending_keys
 from sfu.plane.srtp import FUNCTIONS, REPLAYS, context_address, function_address, open_sessions
 from sfu.wire.addresses import shortened
 
@@ -130,6 +132,7 @@ cdef class Engine(Describing):
         self.plane.protect_rtcp = <SrtpCall><uintptr_t>functions[1]
         self.plane.unprotect = <SrtpCall><uintptr_t>functions[2]
         self.plane.unprotect_rtcp = <SrtpCall><uintptr_t>functions[3]
+        open_gcm(&self.plane.gcm)
         self.plane.replay_statuses[0], self.plane.replay_statuses[1] = REPLAYS
 
     def __dealloc__(self):

@@ -197,3 +197,34 @@ cdef int require_new(number, dict table) except -1:
     if number in table:
         raise ValueError(f"{number} is in use")
     return 0
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+cdef int open_gcm(Gcm *gcm) except -1:
+    """Stays closed where pylibsrtp has no OpenSSL in it."""
+    cdef uintptr_t functions[GCM_FUNCTIONS]
+    found = openssl.function_addresses()
+    if found is None:
+        return 0
+    if len(found) != GCM_FUNCTIONS or sizeof(OpenSsl) != sizeof(functions):
+        raise ImportError("the compiled plane was built from other sources than it runs with: build it again")
+    for index in range(GCM_FUNCTIONS):
+        functions[<int>index] = found[index]
+    if not gcm_open(gcm, functions):
+        raise MemoryError
+    return 0
+
+
+cdef GcmKeys gcm_keys_of(const Gcm *gcm, keys) except *:
+    """Those of other profiles are left empty."""
+    cdef GcmKeys of
+    memset(&of, 0, sizeof(of))
+    sending = sending_keys(keys)
+    if gcm.known and sending is not None:
+        key, salt = sending
+        of.size = len(key)
+        memcpy(of.key, PyBytes_AsString(key), of.size)
+        memcpy(of.salt, PyBytes_AsString(salt), sizeof(of.salt))
+    return of

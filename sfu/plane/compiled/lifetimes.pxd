@@ -8,6 +8,7 @@ from sfu.plane.compiled.events cimport events_close
 from sfu.plane.compiled.extensions cimport Text
 from sfu.plane.compiled.feedback cimport feedback_close, feedback_open
 from sfu.plane.compiled.filtering cimport filter_open
+from sfu.plane.compiled.gcm cimport gcm_close
 from sfu.plane.compiled.later cimport note_later
 from sfu.plane.compiled.layers cimport layer_new, layer_release
 from sfu.plane.compiled.levels cimport forget_levels
@@ -56,6 +57,7 @@ cdef inline void plane_close(Plane *plane) noexcept nogil:
     free(plane.buffer)
     free(plane.sockets)
     free(plane.offload)
+    gcm_close(&plane.gcm)
     pthread_mutex_destroy(&plane.mutex)
 
 

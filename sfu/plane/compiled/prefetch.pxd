@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t
 
 from sfu.plane.compiled.numbers cimport floor_mod
 from sfu.plane.compiled.pointers cimport Pointers
+from sfu.plane.compiled.spent cimport word_of
 from sfu.plane.compiled.tables cimport Plane, Slot, Transport
 
 cdef extern from *:
@@ -41,11 +42,13 @@ cdef inline void fetch_slots_after(const Plane *plane, const Pointers *slots, in
         slot = <const Slot *>slots.items[index + 2]
         fetch(slot.transport, TRANSPORT_BYTES)
         FETCH(&slot.numbers.places[floor_mod(slot.numbers.newest + 1, slot.numbers.size)])
+        FETCH(&slot.spent.newest)
+        FETCH(word_of(&slot.spent, slot.numbers.last + 1))
         if slot.sent != NULL:
             FETCH(&slot.sent[floor_mod(slot.newest_sent + 1, plane.limits.sent_packets)])
     if index + 1 < slots.count:
         transport = (<const Slot *>slots.items[index + 1]).transport
-        if transport.outbound != NULL:
+        if transport.outbound != NULL and not transport.gcm.size:
             fetch(transport.outbound, SESSION_BYTES)
         if transport.flight.ring != NULL:
             FETCH(&transport.flight.ring[transport.flight.next_place])

@@ -152,7 +152,7 @@ cdef inline int send_again(
     memcpy(payload + 2, packet.payload, packet.size)
     rewrite_payload(payload + 2, packet, &sent.picture)
     size[0] = <int>(payload - out) + 2 + packet.size
-    return send_rtp(plane, slot.transport, out, size, now, cluster)
+    return send_rtx(plane, slot, out, size, now, cluster)
 
 
 cdef inline uint8_t *write_rtx(
@@ -173,8 +173,17 @@ cdef inline uint8_t *write_rtx(
     write_rtp(
         out, extension_size > 0, marker, payload_type, <uint32_t>slot.next_rtx_number, timestamp, slot.rtx_ssrc
     )
-    slot.next_rtx_number += 1
     return out + 12 + extension_size
+
+
+cdef inline int send_rtx(
+    Plane *plane, Slot *slot, uint8_t *out, int *size, double now, uint32_t cluster
+) noexcept nogil:
+    """What `write_rtx` has begun. The number is spent also when it cannot leave."""
+    slot.next_rtx_number += 1
+    return send_rtp(
+        plane, slot.transport, &slot.spent_on_rtx, slot.next_rtx_number - 1, out, size, now, cluster
+    )
 
 
 # --- probes -----------------------------------------------------------------------------------------------------------
@@ -229,4 +238,4 @@ cdef inline int send_padding(
     memset(padding, 0, PADDING_BYTES - 1)
     padding[PADDING_BYTES - 1] = PADDING_BYTES
     size[0] = <int>(padding - out) + PADDING_BYTES
-    return send_rtp(plane, slot.transport, out, size, now, cluster)
+    return send_rtx(plane, slot, out, size, now, cluster)

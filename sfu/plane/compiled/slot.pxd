@@ -194,7 +194,7 @@ cdef inline bint send_packet(
             rename_red(out + 12 + extension_size, slot.formats[<int>OPUS].payload_type)
         rewrite_payload(out + 12 + extension_size, packet, picture)
     datagram_size = 12 + extension_size + size
-    refusal = send_rtp(plane, slot.transport, out, &datagram_size, now, 0)
+    refusal = send_rtp(plane, slot.transport, &slot.spent, number, out, &datagram_size, now, 0)
     if refusal != NOT_DROPPED:
         drop_of_slot(plane, slot, refusal)
         return False

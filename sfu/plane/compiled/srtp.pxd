@@ -3,9 +3,11 @@
 libsrtp's contexts are not made for two threads: every call happens under the plane's mutex.
 """
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 from sfu.plane.compiled.drops cimport DROP_SRTP_AUTHENTICATION, DROP_SRTP_PROTECT, DROP_SRTP_REPLAY, NOT_DROPPED
+from sfu.plane.compiled.gcm cimport gcm_protect
+from sfu.plane.compiled.spent cimport SpentNumbers, spend
 from sfu.plane.compiled.tables cimport Plane, Transport
 
 cdef enum:
@@ -13,11 +15,19 @@ cdef enum:
     TRAILER = 4 + 16 + 128  # SRTCP index, tag and MKI: what libsrtp may write behind a packet
 
 
-cdef inline int protect_rtp(Plane *plane, Transport *transport, uint8_t *packet, int *size) noexcept nogil:
-    """In place, with room for TRAILER behind it. Refused when this SSRC and number were sent before."""
-    if size[0] > LONGEST_PACKET or plane.protect(transport.outbound, packet, size) != 0:
+cdef inline int protect_rtp(
+    Plane *plane, Transport *transport, SpentNumbers *spent, int64_t number, uint8_t *packet, int *size
+) noexcept nogil:
+    """In place, with room for TRAILER behind it. `spent` is of the packet's SSRC, `number` the unwrapped one. Refused
+    when they were sent before: by us, or by libsrtp, which knows no numbers of those SSRCs that we encrypt."""
+    cdef bint done
+    if size[0] > LONGEST_PACKET:
         return DROP_SRTP_PROTECT
-    return NOT_DROPPED
+    if transport.gcm.size:
+        done = spend(spent, number) and gcm_protect(&plane.gcm, &transport.gcm, number, packet, size)
+    else:
+        done = plane.protect(transport.outbound, packet, size) == 0
+    return NOT_DROPPED if done else DROP_SRTP_PROTECT
 
 
 cdef inline int protect_rtcp(Plane *plane, Transport *transport, uint8_t *packet, int *size) noexcept nogil:

@@ -13,6 +13,7 @@ from sfu.plane.compiled.drops cimport DROPS
 from sfu.plane.compiled.events cimport Events
 from sfu.plane.compiled.extensions cimport SendIds, Text
 from sfu.plane.compiled.flight cimport Flight
+from sfu.plane.compiled.gcm cimport Gcm, GcmKeys
 from sfu.plane.compiled.groups cimport Groups
 from sfu.plane.compiled.history cimport History, RecentNumbers
 from sfu.plane.compiled.layering cimport LayerReader
@@ -23,6 +24,7 @@ from sfu.plane.compiled.paths cimport Endpoint, PathTable
 from sfu.plane.compiled.pictures cimport PictureFields, Pictures
 from sfu.plane.compiled.pointers cimport Pointers
 from sfu.plane.compiled.reception cimport Reception
+from sfu.plane.compiled.spent cimport SpentNumbers
 from sfu.plane.compiled.system cimport pthread_mutex_t
 from sfu.plane.compiled.timeline cimport SourceClock, Timeline
 from sfu.plane.compiled.twcc cimport TransportFeedback
@@ -134,6 +136,8 @@ cdef struct Slot:
     int64_t probe_next
     int payload_type  # the last one sent
     int64_t next_rtx_number
+    SpentNumbers spent
+    SpentNumbers spent_on_rtx
     uint64_t packets
     uint64_t octets
     uint64_t retransmitted
@@ -209,6 +213,7 @@ cdef struct Transport:
     int64_t id
     # What each packet that leaves looks at lies together
     void *outbound  # NULL without keys
+    GcmKeys gcm  # for RTP
     bint has_selected
     Endpoint selected
     SendIds send_ids
@@ -359,6 +364,7 @@ cdef struct Plane:
     SrtpCall unprotect
     SrtpCall unprotect_rtcp
     int replay_statuses[2]
+    Gcm gcm
     # Sockets; `live` while the thread runs
     bint live
     bint realtime  # its thread comes before Python's

@@ -9,6 +9,7 @@ from sfu.plane.compiled.flight cimport flight_note
 from sfu.plane.compiled.numbers cimport read16, unwrap
 from sfu.plane.compiled.outbox cimport outbox_add
 from sfu.plane.compiled.paths cimport Endpoint, same_endpoint
+from sfu.plane.compiled.spent cimport SpentNumbers
 from sfu.plane.compiled.srtp cimport protect_rtp
 from sfu.plane.compiled.tables cimport Arrival, Plane, Source, Transport
 
@@ -18,14 +19,21 @@ cdef inline bint is_connected(const Transport *transport) noexcept nogil:
 
 
 cdef inline int send_rtp(
-    Plane *plane, Transport *transport, uint8_t *packet, int *size, double now, uint32_t cluster
+    Plane *plane,
+    Transport *transport,
+    SpentNumbers *spent,
+    int64_t number,
+    uint8_t *packet,
+    int *size,
+    double now,
+    uint32_t cluster,
 ) noexcept nogil:
-    """What was written at `outbox_room`. `size` becomes the datagram's; `cluster` is the serial number of what it
-    probes for, or 0. Returns why it could not leave, if so."""
+    """What was written at `outbox_room`, under `number` of the SSRC that `spent` is of. `size` becomes the datagram's;
+    `cluster` is the serial number of what it probes for, or 0. Returns why it could not leave, if so."""
     cdef int refusal
     if not is_connected(transport):
         return DROP_NOT_CONNECTED
-    refusal = protect_rtp(plane, transport, packet, size)
+    refusal = protect_rtp(plane, transport, spent, number, packet, size)
     if refusal == NOT_DROPPED:
         outbox_add(plane, transport, &transport.selected, size[0])
         if numbers_departures(transport):
