@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from loadtest import chart, making, plans, recording
+from loadtest import chart, largest, making, plans, recording
 from loadtest.beside import beside, verdicts
 from loadtest.bots import Entry
 from loadtest.floor import NoFloor, measure_floor
@@ -62,6 +62,7 @@ SCENARIOS: Final = {
     "churn": "a meeting that people leave and join all the time",
     "beside": "one-to-many, alone and beside what an app backend and people who join ask of the server",
     "recording": "rooms, alone and all of them recorded; and what files of a recording cost",
+    "largest": "a meeting of ever more people, until 0.1 %% is lost or the 99th percentile passes 200 ms",
     "max": "one-to-many, at ever higher rates of video, until 1 %% is lost",
 }
 EPILOG: Final = """\
@@ -70,6 +71,7 @@ examples:
   sfu loadtest one-to-many --subscribers 10,50,100,300 --png load.png
   sfu loadtest meeting --participants 10 --layers 3 --json result.json
   sfu loadtest max --subscribers 50
+  SFU_PLANE=fallback sfu loadtest largest                       where the readable plane ends
   sfu loadtest beside --subscribers 10                          1 000 room reads/s, then 200 joins/s
   sfu loadtest recording --rooms 20                             20 rooms of two, recorded in copy mode
 
@@ -194,7 +196,8 @@ def _run(parsed: argparse.Namespace) -> int:
         chart.draw(points, f"{points[-1].name}: {points[-1].plane} plane, {points[-1].srtp_profile}", parsed.png)
     if not all(is_well for _, is_well in told):
         return 3
-    return 3 if any(one.loss >= MOST_LOSS for one in points) and parsed.scenario != "max" else 0
+    goes_too_far = parsed.scenario in ("largest", "max")
+    return 3 if any(one.loss >= MOST_LOSS for one in points) and not goes_too_far else 0
 
 
 def _verdicts(scenario: str, points: Sequence[Point]) -> list[tuple[str, bool]]:
@@ -202,42 +205,58 @@ def _verdicts(scenario: str, points: Sequence[Point]) -> list[tuple[str, bool]]:
         return verdicts(list(points))
     if scenario == "recording":
         return [*recording.verdicts(points), *making.verdicts(making.cost_s(MADE_S))]
+    if scenario == "largest":
+        return [largest.verdict(points)]
     return []
 
 
 async def _measure_all(parsed: argparse.Namespace, cores: tuple[int, int] | None, bar: Bar) -> list[Point]:
-    """A fresh server for each size."""
+    points: list[Point] = []
+    if parsed.scenario == "largest":
+        tried: dict[int, bool] = {}
+        while (size := largest.next_size(parsed.participants[0], tried)) is not None:
+            points += await _measure(parsed, plans.meeting(size, parsed.rooms), cores, bar)
+            tried[size] = largest.goes_well(points[-1])
+            p99_ms = points[-1].added_latency_ms["p99"] or 0.0
+            bar.say(f"{size} participants: {100 * points[-1].loss:.2f} % lost, p99 {p99_ms:.1f} ms")
+        return points
+    for plan in _plans(parsed):
+        points += await _measure(parsed, plan, cores, bar)
+    return points
+
+
+async def _measure(parsed: argparse.Namespace, plan: Plan, cores: tuple[int, int] | None, bar: Bar) -> list[Point]:
+    """With a fresh server."""
     course = _course(parsed)
     points: list[Point] = []
-    for plan in _plans(parsed):
-        async with _server(parsed, cores) as (server, recordings):
-            traffic = Traffic(
-                feedback=not parsed.no_feedback,
-                sample_every=_sample_every(plan, course, parsed.scenario),
-            )
-            entry = _entry(parsed, server)
-            try:
-                traffic.start()
-                async with on_stage(plan, course, entry, traffic, server, bar.show) as stage:
-                    if parsed.scenario == "max":
-                        points += await highest(stage, bar.say)
-                    elif parsed.scenario == "beside":
-                        points += await beside(stage, parsed.reads, parsed.joins)
-                    elif parsed.scenario == "recording":
-                        points += await recording.recorded(stage, recordings)
-                    else:
-                        points += await steady(stage)
-            finally:
-                await traffic.close()
-        if (
-            cores is not None
-            and not parsed.url
-            and course.expects_all
-            and parsed.scenario not in ("beside", "max", "recording")
-        ):
-            bar.show("measuring the kernel alone", 0, 1)
-            floor_us, _ = await measure_floor(plan, course.rates, cores)
-            points[-1] = replace(points[-1], kernel_floor_us_per_packet=floor_us)
+    async with _server(parsed, cores) as (server, recordings):
+        traffic = Traffic(
+            feedback=not parsed.no_feedback,
+            sample_every=_sample_every(plan, course, parsed.scenario),
+        )
+        entry = _entry(parsed, server)
+        try:
+            traffic.start()
+            async with on_stage(plan, course, entry, traffic, server, bar.show) as stage:
+                if parsed.scenario == "max":
+                    points += await highest(stage, bar.say)
+                elif parsed.scenario == "beside":
+                    points += await beside(stage, parsed.reads, parsed.joins)
+                elif parsed.scenario == "recording":
+                    points += await recording.recorded(stage, recordings)
+                else:
+                    points += await steady(stage)
+        finally:
+            await traffic.close()
+    if (
+        cores is not None
+        and not parsed.url
+        and course.expects_all
+        and parsed.scenario not in ("beside", "largest", "max", "recording")
+    ):
+        bar.show("measuring the kernel alone", 0, 1)
+        floor_us, _ = await measure_floor(plan, course.rates, cores)
+        points[-1] = replace(points[-1], kernel_floor_us_per_packet=floor_us)
     return points
 
 
