@@ -76,7 +76,7 @@ class Connection(Endpoint):
         self._engine = engine
         self._attached = False
         self._keys: SrtpKeys | None = None
-        self._media = _bound_socket(host)
+        self._media = bound_socket(host)
         self._host = host
         self.port: int = self._media.getsockname()[1]
         self.receive_extensions = ExtensionIds()
@@ -138,7 +138,7 @@ class Connection(Endpoint):
         self._attached = True
 
 
-def _bound_socket(host: str) -> socket.socket:
+def bound_socket(host: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     media = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):

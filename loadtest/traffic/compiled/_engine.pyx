@@ -10,6 +10,7 @@ from loadtest.traffic.compiled.feedback cimport INTERVAL_NS
 from loadtest.traffic.compiled.histogram cimport BUCKETS, Histogram
 from loadtest.traffic.compiled.receiving cimport BATCH
 from loadtest.traffic.compiled.reports cimport REPORT_INTERVAL_NS
+from loadtest.traffic.compiled.sending cimport write_packet
 from loadtest.traffic.compiled.sharing cimport lock, unlock
 from loadtest.traffic.compiled.system cimport (
     CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_THREAD_CPUTIME_ID, PR_SET_TIMERSLACK, SOL_SOCKET, SO_RXQ_OVFL,
@@ -38,9 +39,11 @@ if DATAGRAM_BYTES < 1500 + 4 + 16 + 128:
 cdef enum:
     LONGEST_RUN_BYTES = 65000  # a run is one datagram to the kernel until it is cut
     DRAINED = 64  # datagrams per call
+    GCM_TAG_BYTES = 16
 
 
 include "bursts.pxi"
+include "fan.pxi"
 
 
 cdef class Engine:
@@ -150,12 +153,13 @@ cdef class Engine:
         if added == NULL:
             raise MemoryError
         try:
-            self.fill(added, stream)
+            outgoing_fill(added, stream)
         except BaseException:
             outgoing_free(added)
             raise
         added.due_ns = clock_ns(CLOCK_MONOTONIC) + phase * added.frame_ns
         lock(&self.generator)
+        self.draw(added)
         found_room = pointers_add(&connection.outgoing, added)
         self.generator.due_ns = min(self.generator.due_ns, added.due_ns)
         unlock(&self.generator)
@@ -163,32 +167,15 @@ cdef class Engine:
             outgoing_free(added)
             raise MemoryError
 
-    cdef fill(self, Outgoing *added, stream):
-        cdef bytes mid = stream.mid.encode(), rid = stream.rid.encode()
+    cdef void draw(self, Outgoing *added) noexcept:
+        """What is random in a stream."""
         cdef int index
-        if len(mid) > LONGEST_NAME or len(rid) > LONGEST_NAME:
-            raise ValueError(f"mid and rid have at most {LONGEST_NAME} bytes")
-        added.ssrc, added.payload_type, added.payload_size = stream.ssrc, stream.payload_type, stream.payload_bytes
-        added.video = added.key_frame_wanted = stream.kind == "video"
-        added.packets_per_frame = stream.packets_per_frame
-        added.clock_rate = CLOCK_RATES[stream.kind]
-        added.frame_ns = 1e9 / stream.frames_per_s
-        added.timestamp_step = added.clock_rate / stream.frames_per_s
-        added.mid_size, added.rid_size = len(mid), len(rid)
-        memcpy(added.mid, PyBytes_AsString(mid), added.mid_size)
-        memcpy(added.rid, PyBytes_AsString(rid), added.rid_size)
-        added.level = 127
-        added.payload = <uint8_t *>malloc(added.payload_size)
-        if added.payload == NULL:
-            raise MemoryError
-        lock(&self.generator)
         for index in range(added.payload_size):
             added.payload[index] = <uint8_t>next_random(&self.generator)
         added.timestamp = next_random(&self.generator) & 0xFFFFFF
         # Below 32768: a receiver that misses the first packets may guess a rollover (RFC 3711 §3.3.1).
         added.sequence_number = next_random(&self.generator) & 0x7FFF
         added.picture_id = next_random(&self.generator) & 0x7FFF
-        unlock(&self.generator)
 
     def remove_outgoing(self, number, uint32_t ssrc):
         cdef Connection *connection = self.connection(number)
@@ -309,6 +296,26 @@ cdef class Engine:
             ]
         finally:
             free(copy)
+
+
+cdef outgoing_fill(Outgoing *added, stream):
+    """All of it that is not random."""
+    cdef bytes mid = stream.mid.encode(), rid = stream.rid.encode()
+    if len(mid) > LONGEST_NAME or len(rid) > LONGEST_NAME:
+        raise ValueError(f"mid and rid have at most {LONGEST_NAME} bytes")
+    added.ssrc, added.payload_type, added.payload_size = stream.ssrc, stream.payload_type, stream.payload_bytes
+    added.video = added.key_frame_wanted = stream.kind == "video"
+    added.packets_per_frame = stream.packets_per_frame
+    added.clock_rate = CLOCK_RATES[stream.kind]
+    added.frame_ns = 1e9 / stream.frames_per_s
+    added.timestamp_step = added.clock_rate / stream.frames_per_s
+    added.mid_size, added.rid_size = len(mid), len(rid)
+    memcpy(added.mid, PyBytes_AsString(mid), added.mid_size)
+    memcpy(added.rid, PyBytes_AsString(rid), added.rid_size)
+    added.level = 127
+    added.payload = <uint8_t *>calloc(added.payload_size, 1)
+    if added.payload == NULL:
+        raise MemoryError
 
 
 cdef stream_of(number, Incoming *stream, int64_t offset_ns):

@@ -38,10 +38,7 @@ cdef class Bursts:
     def __dealloc__(self):
         cdef int index
         for index in range(self.count):
-            free(self.bursts[index].messages)
-            free(self.bursts[index].addresses)
-            free(self.bursts[index].controls)
-            free(self.bursts[index].bytes)
+            burst_close(&self.bursts[index])
         free(self.bursts)
 
     def run(self, double duration_s):
@@ -71,21 +68,30 @@ cdef class Bursts:
         for index in range(self.count):
             burst = &self.bursts[index]
             if burst.due_ns <= now_ns:
-                self.send(burst)
+                burst_send(burst, &self.sent, &self.refused)
                 burst.due_ns = max(burst.due_ns + burst.period_ns, <double>now_ns)  # what was missed is left out
             next_ns = min(next_ns, burst.due_ns)
         return <int64_t>next_ns
 
-    cdef void send(self, Burst *burst) noexcept nogil:
-        cdef int done = 0, taken
-        while done < burst.count:
-            taken = sendmmsg(burst.fd, burst.messages + done, burst.count - done, MSG_DONTWAIT)
-            if taken > 0:
-                self.sent += taken * burst.packets
-                done += taken
-            elif errno != EINTR:
-                self.refused += burst.packets
-                done += 1
+
+cdef void burst_send(Burst *burst, uint64_t *sent, uint64_t *refused) noexcept nogil:
+    """Counts in packets."""
+    cdef int done = 0, taken
+    while done < burst.count:
+        taken = sendmmsg(burst.fd, burst.messages + done, burst.count - done, MSG_DONTWAIT)
+        if taken > 0:
+            sent[0] += taken * burst.packets
+            done += taken
+        elif errno != EINTR:
+            refused[0] += burst.packets
+            done += 1
+
+
+cdef void burst_close(Burst *burst) noexcept nogil:
+    free(burst.messages)
+    free(burst.addresses)
+    free(burst.controls)
+    free(burst.bytes)
 
 
 cdef burst_open(Burst *burst, int fd, addresses, bytes payload, int packets):
