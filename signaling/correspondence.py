@@ -113,25 +113,22 @@ class Correspondence:
 
     def on_acknowledged(self, received: int) -> None:
         """The client has all up to this seq."""
-        assert self._name is not None or not self._handed
+        if self._name is None:
+            return
         for channel in [channel for channel, seq in self._handed.items() if seq <= received]:
             del self._handed[channel]
-            self._emit(
-                Call(control.DrainMessages(call=self._names.call(), correspondent=self._name or "", channel=channel))
-            )
+            self._emit(Call(control.DrainMessages(call=self._names.call(), correspondent=self._name, channel=channel)))
 
     def on_gone(self, notice: control.MessagesGone) -> Procedure:
         """With its Worker; the client need not know. What waited there is lost, as it is with a data channel."""
         if notice.correspondent == self._name:
-            self._name = None
-            self._handed.clear()
+            self._forget()
             yield from self._open()
 
     def close(self) -> None:
         if self._name is not None:
             self._emit(Call(control.CloseMessages(call=self._names.call(), correspondent=self._name)))
-        self._name = None
-        self._handed.clear()
+        self._forget()
 
     def _open(self) -> Procedure:
         name = self._name = self._names.correspondent()
@@ -148,5 +145,9 @@ class Correspondence:
         try:
             expect(reply, Done)
         except Refused:
-            self._name = None
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        self._name = None
+        self._handed.clear()

@@ -107,6 +107,21 @@ def test_after_its_worker_was_lost_it_goes_on_in_the_next() -> None:
     assert [one.text for one in hear(conversation, heard(reopened.correspondent, "on"))] == ["on"]
 
 
+def test_what_was_heard_before_its_opening_failed_is_acknowledged_in_vain() -> None:
+    conversation = Conversation().enter(entered())
+    conversation.say(lambda number: OpenMessages(id=number))
+    (command,) = conversation.calls
+    assert isinstance(command, control.OpenMessages)
+    hear(conversation, heard(command.correspondent, "hello"))
+    (answer,) = conversation.refuse("limit")
+    assert isinstance(answer, Error) and answer.code == "limit"
+    acknowledge(conversation)
+    assert conversation.calls == []
+    # And the next one is asked for anew.
+    conversation.say(lambda number: OpenMessages(id=number))
+    assert [type(call) for call in conversation.calls] == [control.OpenMessages]
+
+
 def test_opened_twice_is_opened_and_the_end_closes_it() -> None:
     conversation, name = opened()
     (answer,) = conversation.say(lambda number: OpenMessages(id=number))
