@@ -117,7 +117,7 @@ class Dispatch:
         asked = Asked(caller, path, query, body, request.headers.get("If-Match"), request)
         if operation.stream is not None:
             return await operation.stream(asked, headers)
-        if operation.method == "POST" and (key := request.headers.get("Idempotency-Key")) is not None:
+        if operation.takes_key and (key := request.headers.get("Idempotency-Key")) is not None:
             kept = await self._once(operation, asked, key, content)
         else:
             kept = _encode(operation, await operation.carry_out(asked))
@@ -127,8 +127,10 @@ class Dispatch:
         """Carried out, unless it has been, or is being."""
         if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, key):
             raise ProtocolError("invalid", "Idempotency-Key: 1 … 128 printable ASCII characters")
-        about = f"{asked.request.method} {asked.request.raw_path}\n".encode()
-        fingerprint = blake2b(about + content, digest_size=16).digest()
+        about = f"{asked.request.method} {asked.request.raw_path}\n"
+        if asked.if_match is not None:
+            about += f"{asked.if_match}\n"
+        fingerprint = blake2b(about.encode() + content, digest_size=16).digest()
         while True:
             found = self._idempotency.ask(asked.caller.id, key, fingerprint, time.time())
             if isinstance(found, Kept):

@@ -31,7 +31,8 @@ string of yours, a UUID say): repeated with the same key and body within a day i
 what the first was, also while that is under way.
 
 **Versions.** What can be changed has an `ETag`. With `If-Match` a change is made only if nobody else made one since;
-otherwise the answer is 412.
+otherwise the answer is 412. So it would be when that change itself is repeated because its answer was lost: with an
+`Idempotency-Key` it is answered what the first was.
 
 **Pages.** Lists take `limit` and `cursor`; `next_cursor` is null on the last page.
 
@@ -184,7 +185,7 @@ def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[s
             if name in operation.example.query:
                 described["example"] = operation.example.query[name]
             found.append(described)
-    if operation.method == "POST" and operation.run is not None:
+    if operation.takes_key:
         found.append(
             {
                 "name": "Idempotency-Key",
@@ -261,7 +262,7 @@ def _problems(operation: Operation) -> dict[str, tuple[int, str]]:
     codes |= {PATH[name].code for name in operation.names}
     if operation.body is not None or operation.takes:
         codes |= set(WITH_BODY)
-    if operation.method == "POST":
+    if operation.takes_key:
         codes |= set(WITH_IDEMPOTENCY)
     if operation.changes:
         codes.add("version_mismatch")

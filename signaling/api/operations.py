@@ -106,6 +106,11 @@ class Operation:
         return self.path if self.unversioned else PREFIX + self.path
 
     @property
+    def takes_key(self) -> bool:
+        """An Idempotency-Key: what a second time would have another effect, or, with If-Match, another answer."""
+        return self.run is not None and (self.method == "POST" or self.changes)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """In the path."""
         return tuple(re.findall(r"{(\w+)}", self.path))

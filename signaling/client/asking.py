@@ -1,7 +1,8 @@
 """Requests to the REST API, repeated where that is safe: what came of each, or why not.
 
 A request is repeated when no answer came, or one that says "later". Every POST has an Idempotency-Key, so a second one
-has no second effect; everything else may be repeated as it is.
+has no second effect, and so has every change of a version, which the second time would not be there any more;
+everything else may be repeated as it is.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ class Asking:
     ) -> bytes:
         """Raises ApiError and Unreachable."""
         headers = dict(self._headers)
-        if method == "POST":
+        if method == "POST" or version is not None:
             headers["Idempotency-Key"] = str(uuid.uuid4())
         if version is not None:
             headers["If-Match"] = f'"{version}"'

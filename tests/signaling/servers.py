@@ -34,7 +34,7 @@ async def serving(**options: Any) -> AsyncIterator[Server]:
         await server.close()
 
 
-def token(identity: str = "ada", room: str = "demo", valid_for_s: float = 3600.0, **grants: Any) -> str:
+def token(identity: str = "ada", room: str = "demo", valid_for_s: float = 86_400.0, **grants: Any) -> str:
     permitted = Grants(**(dict[str, Any](create=True, publish=True, subscribe=True) | grants))
     return mint(
         Grant(identity, identity.title(), room, permitted),

@@ -9,6 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from sfu.core.types import Codec
@@ -57,6 +59,30 @@ class Backend:
         ) as response:
             is_json = response.content_type.endswith("json")
             return Came(response.status, response.headers, await response.json(content_type=None) if is_json else None)
+
+
+@contextlib.asynccontextmanager
+async def losing_answers(server: Server) -> AsyncIterator[str]:
+    """An address before this server's: of all that is asked there, the first answer gets lost, and no other."""
+    lost = False
+
+    async def pass_on(request: web.Request) -> web.Response:
+        nonlocal lost
+        async with http.request(
+            request.method, server.url + request.raw_path, headers=request.headers, data=await request.read()
+        ) as came:
+            content = await came.read()
+        if not lost:
+            lost = True
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(status=came.status, headers={"Content-Type": came.headers["Content-Type"]}, body=content)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", pass_on)
+    async with aiohttp.ClientSession() as http, TestServer(application) as front:
+        yield str(front.make_url("")).rstrip("/")
+    assert lost
 
 
 def says(answer: Any, expected: Any) -> bool:

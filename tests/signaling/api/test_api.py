@@ -10,16 +10,18 @@ import jwt
 import pytest
 from msgspec.structs import replace
 
+from signaling.api.models import RoomChange, RoomWish
 from signaling.auth import Grant, mint
+from signaling.client.api import ServerApi
 from signaling.messages import Grants
-from tests.signaling.api.calling import backend, present
+from tests.signaling.api.calling import KEY, backend, losing_answers, present
 from tests.signaling.servers import SECRET, serving
 
 
 def administrator(room: str = "demo", **grants: bool) -> str:
     permitted = replace(Grants(administer=True), **grants)
     # Tables mint when they are collected, and run when all tests before them have.
-    return mint(Grant("mod", "Mod", room, permitted), key_id="a", secret=SECRET, now=time.time(), valid_for_s=3600)
+    return mint(Grant("mod", "Mod", room, permitted), key_id="a", secret=SECRET, now=time.time(), valid_for_s=86_400)
 
 
 # --- credentials -----------------------------------------------------------------------------------------------
@@ -169,6 +171,32 @@ async def test_racing_requests_with_one_key_have_one_effect() -> None:
         assert sum("Idempotency-Replayed" in came.headers for came in same) == 9
         other = await ask.ask("POST", "/rooms/other/tokens", {"identity": "ada"}, **{"Idempotency-Key": "k"})
         assert (other.status, other.code) == (409, "idempotency_mismatch")
+
+
+async def test_a_change_of_a_version_is_repeated_with_its_key_and_answered_what_it_was() -> None:
+    async with serving() as server, backend(server) as ask:
+        version = (await ask.ask("POST", "/rooms", {"name": "demo"})).headers["ETag"]
+
+        async def change(metadata: str, of: str, **headers: str) -> Any:
+            return await ask.ask("PATCH", "/rooms/demo", {"metadata": metadata}, **{"If-Match": of} | headers)
+
+        key = {"Idempotency-Key": "k"}
+        first = await change("one", version, **key)
+        again = await change("one", version, **key)
+        assert (first.status, again.status, again.body) == (200, 200, first.body)
+        assert again.headers["ETag"] == first.headers["ETag"] != version
+        assert (again.headers["Idempotency-Replayed"], "Idempotency-Replayed" in first.headers) == ("true", False)
+        assert (await change("one", version)).code == "version_mismatch", "without it, it has been changed since"
+        other = await change("one", first.headers["ETag"], **key)
+        assert (other.status, other.code) == (409, "idempotency_mismatch")
+
+
+async def test_the_client_repeats_a_change_of_a_version_whose_answer_was_lost() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, losing_answers(server) as losing:
+        made = await api.create_room(RoomWish(name="demo"))
+        async with ServerApi(losing, KEY, pause_s=0.01) as unlucky:
+            changed = await unlucky.change_room("demo", RoomChange(metadata="one"), version=made.version)
+        assert (changed.metadata, changed.version) == ("one", made.version + 1)
 
 
 async def test_what_was_refused_may_be_asked_again_with_the_same_key() -> None:

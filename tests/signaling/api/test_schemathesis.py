@@ -31,13 +31,13 @@ phases.stateful.enabled = false
 include-path-regex = "/rooms/{room}/(events|bans|recordings|tokens)"
 checks.use_after_free.enabled = false
 """
-# A second POST with the key of the first is answered what that was, though the thing may have been deleted since.
+# A second request with the key of the first is answered what that was, though the thing may have been deleted since.
 HOOKS = """
 import schemathesis
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    if case.method == "POST" and case.meta.phase.name.value == "stateful":
+    if case.meta.phase.name.value == "stateful":
         case.headers.pop("Idempotency-Key", None)
 """
 CHAINED = 5  # links, at least; 10 to 20 of 33 are followed, as chance has it
