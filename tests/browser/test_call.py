@@ -26,6 +26,7 @@ SOUND_SENT = """
 }
 """
 DECODED_SHARE = 0.8  # of the frames sent to it; the rest is a loaded machine's
+SENT_SHARE = 0.5  # of the camera's: three pages encode three layers each
 
 
 async def call_of_three(browser: Browser, url: str, room: str) -> list[Participant]:
@@ -52,12 +53,13 @@ async def test_three_people_see_and_hear_each_other(server: RunningServer, brows
         for mid, row in last.inbound("video").items():
             sent = row["framesReceived"] - first.inbound("video")[mid]["framesReceived"]
             decoded = row["framesDecoded"] - first.inbound("video")[mid]["framesDecoded"]
-            assert sent > WATCH_S * 15 * DECODED_SHARE, f"{participant.name}, m-line {mid}: {sent} frames arrived"
+            assert sent > WATCH_S * 15 * SENT_SHARE, f"{participant.name}, m-line {mid}: {sent} frames arrived"
             assert decoded >= DECODED_SHARE * sent, f"{participant.name}, m-line {mid}: {decoded} of {sent} decoded"
         for mid, row in last.inbound("audio").items():
             assert row["totalAudioEnergy"] > first.inbound("audio")[mid]["totalAudioEnergy"], "silence arrived"
-        for track, video in (await participant.watched()).items():
-            assert video["longestGapMs"] < LONGEST_FREEZE_MS, f"{participant.name} froze on {track}"
+        freezes_ms = await participant.freezes_ms(*(one for one in call if one is not participant))
+        assert max(freezes_ms) < LONGEST_FREEZE_MS, f"{participant.name} saw freezes of {freezes_ms}"
+        for video in (await participant.watched()).values():
             assert (video["width"], video["height"]) == (640, 360)
 
 

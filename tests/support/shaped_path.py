@@ -9,9 +9,7 @@ In the test's process, or the server's, packets would wait for Python as well, a
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,9 +18,7 @@ from playwright.async_api import Browser
 
 from tests.support.call import BARE_PAGE, Participant, join_in
 from tests.support.chromium import new_page
-from tests.support.server import ROOT
-
-ANSWERS_WITHIN_S = 60.0  # a loaded machine
+from tests.support.piped import Piped, piped
 
 # The server's candidates, with another port.
 DETOUR = """
@@ -48,32 +44,21 @@ class Passed:
 class ShapedPath:
     """The shaper, from outside."""
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+    def __init__(self, process: Piped, port: int) -> None:
         self.port = port
         self._process = process
 
     async def set_rate(self, rate_bps: float) -> Passed:
         """From now on. What was seen until then."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(f"{rate_bps}\n".encode())
-        return Passed(*json.loads(await asyncio.wait_for(self._process.stdout.readline(), ANSWERS_WITHIN_S)))
+        self._process.tell(str(rate_bps))
+        return Passed(*json.loads(await self._process.hear()))
 
 
 @asynccontextmanager
 async def shaped(server_port: int, rate_bps: float) -> AsyncIterator[ShapedPath]:
     """All who join behind it share the bottleneck."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.shaper", str(server_port), str(rate_bps)),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        yield ShapedPath(process, int(await asyncio.wait_for(process.stdout.readline(), ANSWERS_WITHIN_S)))
-    finally:
-        process.stdin.close()  # it ends then
-        await process.wait()
+    async with piped("tests.support.shaper", str(server_port), str(rate_bps)) as process:
+        yield ShapedPath(process, int(await process.hear()))
 
 
 async def join_behind(

@@ -16,13 +16,6 @@ OBSERVE = """
   window.told = [];
   window.states = [call.connectionState];
   window.gaps = new Map();
-  window.stoodStillMs = 0;
-  let turn = performance.now();
-  setInterval(() => {
-    const now = performance.now();
-    window.stoodStillMs = Math.max(window.stoodStillMs, now - turn - 50);
-    turn = now;
-  }, 50);
   call.on('connectionstate', ({state}) => window.states.push(state));
   call.on('closed', ({code}) => window.told.push(`closed: ${code}`));
   call.on('participantjoined', ({participant}) => window.told.push(`${participant.name} joined`));
@@ -111,8 +104,7 @@ class Watched:
         await eventually(so, f"{self.participant.name} is {state}")
 
     async def stood_still_s(self) -> float:
-        longest: float = await self.page.evaluate("() => window.stoodStillMs")
-        return longest / 1000
+        return await self.participant.stood_still_ms() / 1000
 
     async def hears(self, *words: str) -> None:
         """Until exactly this has been told."""
