@@ -150,11 +150,16 @@ class SqliteStore:
                     break
                 time.sleep(RETRY_AFTER_S)
             else:
-                for _, on_committed in group:
-                    self._loop.call_soon_threadsafe(on_committed)
+                # Once for all: each call from another thread writes to the loop's socket.
+                self._loop.call_soon_threadsafe(self._call_back, group)
                 self._checkpoints.on_commit(self._writer)
             if self._closing and not self._queue:
                 return
+
+    def _call_back(self, group: list[_Waiting]) -> None:
+        """In the event loop; an error of one is not the others'."""
+        for _, on_committed in group:
+            self._loop.call_soon(on_committed)
 
     def _commit_group(self, group: list[Transaction]) -> bool:
         try:

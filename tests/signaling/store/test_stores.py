@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from signaling.store import CannotOpenStore, Store, checkpoints, open_store
 from signaling.store.schema import MIGRATIONS
 from signaling.store.sqlite import SqliteStore
 from signaling.webhooks.delivery import Delivery
-from tests.support.ice import until
+from tests.support.ice import PATIENCE_S, until
 
 NOW = datetime.now(UTC)
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,7 +54,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def commit(store: Store, transaction: Transaction) -> None:
     committed = asyncio.Event()
     store.commit(transaction, committed.set)
-    await asyncio.wait_for(committed.wait(), 20)
+    await asyncio.wait_for(committed.wait(), PATIENCE_S)
 
 
 async def test_what_is_committed_can_be_read(store: Store) -> None:
@@ -62,6 +63,19 @@ async def test_what_is_committed_can_be_read(store: Store) -> None:
     await commit(store, Transaction((event(1),), drops=frozenset({("room", "RM_b"), ("room", "RM_unknown")})))
     assert store.load().values == (room("a", 7),)
     assert await store.events(0, None, 10) == [event(1)]
+
+
+async def test_all_of_a_group_are_called_back_in_their_order_though_one_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(tmp_path / "sfu.sqlite")
+    called: list[int] = []
+    for number in range(5):
+        store.commit(putting(room("a", number)), partial(called.append, number))
+    store.commit(putting(room("a", 5)), lambda: [][0])
+    await commit(store, putting(room("a", 6)))
+    assert called == list(range(5)) and "IndexError" in caplog.text
+    await store.close()
 
 
 async def test_events_are_read_in_order_from_where_one_was(store: Store) -> None:
@@ -114,7 +128,7 @@ async def test_transactions_are_confirmed_in_the_order_in_which_they_came(store:
     for number in range(200):
         store.commit(putting(room(str(number))), lambda number=number: confirmed.append(number))  # type: ignore[misc]
     store.commit(putting(room("last")), done.set)
-    await asyncio.wait_for(done.wait(), 20)
+    await asyncio.wait_for(done.wait(), PATIENCE_S)
     assert confirmed == list(range(200)) and len(store.load().values) == 201
 
 
@@ -129,7 +143,7 @@ async def test_of_what_is_committed_together_the_last_word_counts(store: Store) 
     store.commit(putting(room("1", 7), room("3", 8)), lambda: None)
     store.commit(Transaction(tuple(event(seq) for seq in range(1, 131)), (first,)), lambda: None)
     store.commit(Transaction(deliveries=(last,)), done.set)
-    await asyncio.wait_for(done.wait(), 20)
+    await asyncio.wait_for(done.wait(), PATIENCE_S)
     kept = {one.key: one for one in store.load().values if isinstance(one, StoredRoom)}
     assert len(kept) == 149 and "RM_2" not in kept
     assert (kept["RM_1"].room_seq, kept["RM_3"].room_seq, kept["RM_4"].room_seq) == (7, 8, 1)
@@ -224,7 +238,7 @@ async def test_while_it_cannot_write_it_says_so_and_loses_nothing(tmp_path: Path
     assert confirmed == []
     blocker.execute("ROLLBACK")
     blocker.close()
-    await asyncio.wait_for(done.wait(), 20)
+    await asyncio.wait_for(done.wait(), PATIENCE_S)
     assert confirmed == [1] and not store.stalled and store.load().values == (room("a"), room("b"))
     await store.close()
 
