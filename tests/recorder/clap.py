@@ -42,8 +42,8 @@ from sfu.wire.ntp import ntp_from_unix
 from sfu.wire.tap import SenderClock
 from signaling.client.packetising import h264_payloads, vp8_payloads
 from signaling.demo import strip
+from tests.recorder import ivf
 from tests.recorder.packing import av1_payloads, vp9_payloads
-from tests.support.scheduling import as_before
 
 WIDTH, HEIGHT, FPS = 160, 96, 15
 CLAP_EVERY_S = 2.0
@@ -60,7 +60,7 @@ FORMATS = {
     "video": tuple(PayloadFormat(PAYLOAD_TYPES[one], one.value, 90_000) for one in Codec if one not in SOUND_CODECS),
     "audio": (PayloadFormat(111, "opus", 48_000, 2),),
 }
-_ENCODERS = {Codec.VP8: "libvpx", Codec.H264: "libx264", Codec.VP9: "libvpx-vp9", Codec.AV1: "libsvtav1"}
+_ENCODERS = {Codec.VP8: "libvpx", Codec.H264: "libx264", Codec.VP9: "libvpx-vp9"}
 _OPTIONS = {
     Codec.VP8: {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     Codec.VP9: {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
@@ -70,9 +70,9 @@ _OPTIONS = {
         "profile": "baseline",
         "x264-params": "keyint=infinite:scenecut=0:repeat-headers=1",
     },
-    Codec.AV1: {"preset": "12", "svtav1-params": "pred-struct=1:lookahead=0:rc=0:lp=1:keyint=30"},
 }
 KEY_FRAME_EVERY = 2 * FPS
+AV1_CLIP, AV1_CLIP_S = Path(__file__).with_name("clap.av1.ivf"), 10.0
 
 
 def claps(until_s: float, from_s: float = 0.0) -> list[float]:
@@ -84,15 +84,22 @@ def claps(until_s: float, from_s: float = 0.0) -> list[float]:
 @functools.cache
 def pictures(codec: Codec, seconds: float, width: int = WIDTH, height: int = HEIGHT) -> tuple[tuple[bytes, bool], ...]:
     """Encoded pictures at FPS: frame numbers in a strip, a flash at each clap; a key frame every two seconds."""
+    if codec is Codec.AV1:
+        # Encoded once and for all (make_av1_clip.py); no picture depends on what comes after it.
+        assert (width, height) == (WIDTH, HEIGHT) and seconds <= AV1_CLIP_S
+        clip = ivf.read(AV1_CLIP)[: round(seconds * FPS)]
+        return tuple((picture, number % KEY_FRAME_EVERY == 0) for number, picture in enumerate(clip))
     context = av.CodecContext.create(_ENCODERS[codec], "w")
     assert isinstance(context, VideoCodecContext)
+    context.bit_rate, context.options = 300_000, _OPTIONS[codec]
+    return encode(context, seconds, width, height)
+
+
+def encode(context: VideoCodecContext, seconds: float, width: int, height: int) -> tuple[tuple[bytes, bool], ...]:
+    """Its kind and options are the caller's."""
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
-    context.bit_rate = 0 if codec is Codec.AV1 else 300_000
     context.gop_size, context.max_b_frames, context.thread_count = 1 << 20, 0, 1
-    context.options = _OPTIONS[codec]
-    with as_before():
-        context.open()
     encoded: list[tuple[bytes, bool]] = []
     for number in range(round(seconds * FPS)):
         at_s = number / FPS
