@@ -13,6 +13,7 @@ import pytest_asyncio
 from sfu.plane.interface import Datagram, Event, Path, Plane, PlaneConfig, SsrcLearned, StunReceived, Switched
 from sfu.wire import rtx
 from tests.support.planes import MakePlane, feedback
+from tests.support.ports import free_port
 from tests.support.rtp import PUBLISHER_IDS, SUBSCRIBER_IDS, VIDEO, Received, Remote, VideoSource, video_slot
 
 STUN = b"\x00\x01\x00\x00" + b"\x21\x12\xa4\x42" + bytes(12)
@@ -229,7 +230,7 @@ async def test_a_datagram_that_cannot_be_sent_is_counted(start: Start) -> None:
 
 
 async def test_closing_frees_the_port_and_may_be_repeated(start: Start) -> None:
-    first = start("127.0.0.1", "127.0.0.2")
+    first = start("127.0.0.1", "127.0.0.2", port=free_port(socket.SOCK_DGRAM))
     with pytest.raises(OSError):
         start("127.0.0.1", port=first.plane.port)
     first.plane.close()
@@ -239,7 +240,7 @@ async def test_closing_frees_the_port_and_may_be_repeated(start: Start) -> None:
 
 
 async def test_a_port_that_is_taken_on_one_address_is_chosen_on_none(start: Start) -> None:
-    blocked = start("127.0.0.2")
+    blocked = start("127.0.0.2", port=free_port(socket.SOCK_DGRAM))  # which nobody else is given on another address
     with pytest.raises(OSError):
         start("127.0.0.1", "127.0.0.2", port=blocked.plane.port)
     assert start("127.0.0.1", port=blocked.plane.port).plane.port == blocked.plane.port
