@@ -1,45 +1,21 @@
-"""Bodies of requests: read with limits on size, time and nesting, then into their type."""
+"""Bodies of requests: into their type, with a limit on nesting."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
 from msgspec import Struct
 
 from signaling.errors import ProtocolError
 
-# The largest honest body, metadata at its limit, is below 20 KiB.
-MAX_BODY_BYTES: Final = 64 * 1024
-# A body is a few packets; who needs longer does not mean to finish.
-BODY_TIMEOUT_S: Final = 10.0
 # No type here nests deeper than 4; callers' own metadata may, a little. Deeper is an attack on somebody's stack.
 MAX_DEPTH: Final = 16
 
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _OPENING: Final = frozenset((b"[", b"{"))
-
-
-async def read_body(request: web.Request) -> bytes:
-    """Raises ProtocolError: too_large, timeout, malformed."""
-    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
-        raise ProtocolError("too_large", f"more than {MAX_BODY_BYTES} bytes")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise ProtocolError("too_large", f"more than {MAX_BODY_BYTES} bytes")
-    except TimeoutError:
-        raise ProtocolError("timeout", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
-    except web.RequestPayloadError as error:
-        raise ProtocolError("malformed", f"the body cannot be read: {type(error).__name__}") from error
-    return bytes(body)
 
 
 def decode(body: bytes, expected: type[Struct]) -> Any:

@@ -22,7 +22,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from signaling.api.access import NOBODY, Caller, Doorkeeper
-from signaling.api.bodies import decode, read_body
+from signaling.api.bodies import decode
 from signaling.api.idempotency import Idempotency, Kept, Ticket
 from signaling.api.observing import Observer
 from signaling.api.operations import Answer, Asked, Operation
@@ -30,6 +30,7 @@ from signaling.api.parameters import IDEMPOTENCY_KEY_PATTERN, check_path
 from signaling.api.problems import Problem, status_of
 from signaling.api.rates import RateExceeded, Rates
 from signaling.errors import ProtocolError, Refused
+from signaling.request_body import read_body
 from signaling.responses import request_id
 from signaling.visitors import why_not_this_machine
 

@@ -23,6 +23,7 @@ from signaling.auth import check_identity, check_room
 from signaling.config import ServerConfig
 from signaling.errors import ProtocolError, Refused
 from signaling.messages import IceServer
+from signaling.request_body import read_body
 from signaling.responses import problem
 from signaling.switchboard import Switchboard
 from signaling.visitors import may_connect, why_not_this_machine
@@ -43,10 +44,6 @@ from signaling.whip.exchange import (
 )
 from signaling.whip.session import Direction
 
-# Four m-lines of a browser with all its codecs are some 25 kB; a fragment is far below.
-MAX_BODY_BYTES: Final = 64 * 1024
-# An offer is a few packets; who needs longer does not mean to finish.
-BODY_TIMEOUT_S: Final = 10.0
 # 144 bits: who has not been told the address of a session does not find it.
 SESSION_ID_BYTES: Final = 18
 MAX_CLIENT_CHARACTERS: Final = 64
@@ -277,15 +274,7 @@ async def _body(request: web.Request, media_type: str) -> str:
     """Raises ProtocolError."""
     if request.content_type != media_type:
         raise ProtocolError("media_type", f"{media_type} is expected here")
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise ProtocolError("too_large", f"more than {MAX_BODY_BYTES} bytes")
-        return body.decode()
-    except TimeoutError:
-        raise ProtocolError("timeout", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
-    except (UnicodeDecodeError, web.RequestPayloadError) as error:
+        return (await read_body(request)).decode()
+    except UnicodeDecodeError as error:
         raise ProtocolError("malformed", f"the body cannot be read: {type(error).__name__}") from error

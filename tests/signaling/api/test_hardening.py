@@ -73,7 +73,7 @@ def test_guessing_is_slowed_down_by_address_and_hits_nobody_else() -> None:
 
 
 async def test_bodies_that_never_come_keep_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signaling.api.bodies.BODY_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("signaling.request_body.BODY_TIMEOUT_S", 0.3)
     async with serving() as server, backend(server) as ask:
         head = (
             f"POST /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
