@@ -14,7 +14,7 @@ from sfu.control import Candidate
 from sfu.net.certificate import Certificate
 from sfu.net.dtls import HandshakeFailed
 from sfu.wire.extensions import ExtensionIds
-from signaling.client import Endpoint, RandomLoss, ReceivedPacket, ReceivedStream, SentStream
+from signaling.client import Endpoint, RandomLoss, ReceivedPacket, ReceivedStream, SentStream, receiving
 from signaling.client.rtp_session import RtpSession
 from tests.support.ice import until
 from tests.support.lite_peer import LitePeer, lite_peer
@@ -117,7 +117,8 @@ async def test_a_key_frame_request_reaches_the_sender(peer: LitePeer) -> None:
         await until(lambda: asked == [down])
 
 
-async def test_loss_is_repaired_both_ways(peer: LitePeer) -> None:
+async def test_loss_is_repaired_both_ways(peer: LitePeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "VIDEO_WAIT_S", 60.0)  # both ends are here, and may stand still for a moment
     async with opened(RandomLoss(0.1, Random(3))) as endpoint:
         await connect(endpoint, peer)
         up, at_peer = join(endpoint.session, peer.session)
