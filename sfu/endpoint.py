@@ -14,9 +14,12 @@ from sfu.core.timeline import PublisherClock
 from sfu.plane.interface import RtcpReceived
 from sfu.publishing import PublishedTrack
 from sfu.subscribing import Subscriber
-from sfu.wire import rtcp, twcc
+from sfu.wire import framing, rtcp, twcc
 from sfu.wire.feedback import FullIntraRequest, Nack, PictureLossIndication, ReceiverEstimate
 from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
+
+# In every compound, or at its end, and of no use here: signaling knows who is there, and who leaves.
+UNUSED = (framing.SOURCE_DESCRIPTION, framing.GOODBYE)
 
 
 class Endpoint:
@@ -85,7 +88,7 @@ class Endpoint:
         self._touch()
 
     def on_rtcp(self, event: RtcpReceived, now: float) -> None:
-        parsed = rtcp.parse(event.payload)
+        parsed = rtcp.parse(event.payload, passed_over=UNUSED)
         self._context.counters.rtcp_malformed += parsed.malformed
         for packet in parsed.packets:
             if isinstance(packet, SenderReport):

@@ -23,7 +23,7 @@ from sfu.core.ladder import Rung
 from sfu.core.layout import Layout, Picture, Rank, Wish, wishes
 from sfu.core.quality.received import ReceivedQuality
 from sfu.core.quality.score import Score
-from sfu.core.reports import SlotReport, sender_report
+from sfu.core.reports import sender_report
 from sfu.core.types import Codec, Kind
 from sfu.core.upstream import needed_layer
 from sfu.plane.interface import SlotSpec
@@ -59,7 +59,7 @@ class Slot:
         self._packets_reported = [self._packets_reported[1], transmission.packets]
         if silent:
             return None
-        return sender_report(SlotReport(self.spec.ssrc, self.spec.clock_rate, transmission), context.clock, now)
+        return sender_report(self.spec.ssrc, self.spec.clock_rate, transmission, context.clock, now)
 
 
 class Subscription:

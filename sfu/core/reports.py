@@ -12,7 +12,6 @@ itself, reduced in size (RFC 5506).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -77,26 +76,19 @@ class ReportSchedule:
         return round(at / self._round_s) * self._round_s
 
 
-@dataclass(frozen=True, slots=True)
-class SlotReport:
-    """What left through one Slot, as its sender report states it."""
-
-    ssrc: int
-    clock_rate: int
-    transmission: SlotTransmission
-
-
-def sender_report(slot: SlotReport, clock: ServerClock, now: float) -> SenderReport | None:
-    """`None` before the Slot's time line is fixed, that is before its first packet."""
-    if slot.transmission.timestamp_at_s is None:
+def sender_report(
+    ssrc: int, clock_rate: int, transmission: SlotTransmission, clock: ServerClock, now: float
+) -> SenderReport | None:
+    """Of what left through one Slot. `None` before its time line is fixed, that is before its first packet."""
+    if transmission.timestamp_at_s is None:
         return None
-    timestamp, at_s = slot.transmission.timestamp_at_s
+    timestamp, at_s = transmission.timestamp_at_s
     return SenderReport(
-        ssrc=slot.ssrc,
-        ntp_time=clock.ntp(now),
-        rtp_timestamp=(timestamp + round((now - at_s) * slot.clock_rate)) & 0xFFFF_FFFF,
-        packet_count=slot.transmission.packets & 0xFFFF_FFFF,
-        octet_count=slot.transmission.octets & 0xFFFF_FFFF,
+        ssrc,
+        clock.ntp(now),
+        (timestamp + round((now - at_s) * clock_rate)) & 0xFFFF_FFFF,
+        transmission.packets & 0xFFFF_FFFF,
+        transmission.octets & 0xFFFF_FFFF,
     )
 
 
@@ -106,7 +98,7 @@ def compounds(reports: Sequence[SenderReport], blocks: Sequence[ReportBlock], ow
     left = list(blocks)
     for report in reports:
         if left:
-            report, left = replace(report, blocks=tuple(left[:MOST_BLOCKS])), left[MOST_BLOCKS:]
+            report, left = report._replace(blocks=tuple(left[:MOST_BLOCKS])), left[MOST_BLOCKS:]
         groups.append(report.pack() + _description(report.ssrc, cname))
     while left:
         groups.append(ReceiverReport(own_ssrc, tuple(left[:MOST_BLOCKS])).pack() + _description(own_ssrc, cname))

@@ -13,7 +13,6 @@ from sfu.core.reports import (
     ReportSchedule,
     RoundTrip,
     ServerClock,
-    SlotReport,
     compounds,
     round_trip_s,
     sender_report,
@@ -59,10 +58,9 @@ def test_a_slot_that_begins_to_send_hastens_the_report() -> None:
 
 
 def test_a_sender_report_pairs_the_servers_time_with_the_slots_own_line() -> None:
-    slot = SlotReport(9, 90_000, transmission((0xFFFF_FFF0, 10.0)))
-    report = sender_report(slot, CLOCK, now=10.5)
+    report = sender_report(9, 90_000, transmission((0xFFFF_FFF0, 10.0)), CLOCK, now=10.5)
     assert report == SenderReport(9, rtcp.ntp_from_unix(1_700_000_010.5), 45_000 - 16, 5, 5000)
-    assert sender_report(SlotReport(9, 90_000, transmission(None, packets=0)), CLOCK, now=1.0) is None
+    assert sender_report(9, 90_000, transmission(None, packets=0), CLOCK, now=1.0) is None
 
 
 def test_blocks_ride_on_sender_reports_and_overflow_into_receiver_reports() -> None:
