@@ -7,7 +7,7 @@ to the plane as RTCP.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sfu.assessing import stream_quality
@@ -183,15 +183,20 @@ class PublishedTrack:
         if usable != before or codecs != self.codecs:
             self.codecs = codecs
             self.reallocate_subscribers()
-        for subscription in self.subscriptions.values():
-            awaited = subscription.awaited_layer
-            if awaited is not None and self.flow.flows(awaited) and subscription.slot.takes(codecs.get(awaited)):
-                self.on_wish(awaited, now)
+        if self.spec.kind == "video":
+            self._wish_again(codecs, now)
         for tap in self.taps.values():
             tap.observe(now)
         self.on_needed(now)
         self._observe_at = next_round(self._context.config.flow_interval_s, now)
         self._touch()
+
+    def _wish_again(self, codecs: Mapping[int, Codec], now: float) -> None:
+        """What somebody waits for may have given up, or not have flowed before."""
+        for subscription in self.subscriptions.values():
+            awaited = subscription.awaited_layer
+            if awaited is not None and self.flow.flows(awaited) and subscription.slot.takes(codecs.get(awaited)):
+                self.on_wish(awaited, now)
 
     def forget_subscription(self, subscription: Subscription) -> None:
         del self.subscriptions[subscription.number]

@@ -79,6 +79,7 @@ class Subscription:
         self.id = id
         self.slot = slot
         self.track = track
+        self.is_video = track.spec.kind == "video"
         self.max_layer = max_layer
         self.current_layer: int | None = None
         self._limits: tuple[int | None, int | None] = (None, max_layer)
@@ -96,10 +97,6 @@ class Subscription:
         )
 
     @property
-    def is_video(self) -> bool:
-        return self.track.spec.kind == "video"
-
-    @property
     def subscriber(self) -> Subscriber:
         return self.slot.endpoint.subscriber
 
@@ -114,14 +111,14 @@ class Subscription:
 
     @property
     def wanted_layer(self) -> int | None:
-        return None if self.rung is None else self.rung.layer
+        rung = self._share.rung
+        return None if rung is None else rung.layer
 
     @property
     def awaited_layer(self) -> int | None:
         """The video layer whose next key frame this waits for."""
-        if self.track.spec.kind == "audio" or self.wanted_layer == self.current_layer or self.resumes_at is not None:
-            return None
-        return self.wanted_layer
+        wanted = self.wanted_layer
+        return wanted if self.is_video and wanted != self.current_layer and self.resumes_at is None else None
 
     def picture(self) -> Picture:
         return Picture(self.number, self.track.id, self.track.endpoint.participant, self.track.is_screen)

@@ -6,6 +6,7 @@ Everybody's signaling waits in this one loop, so its lateness is what users feel
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from typing import Final
 
 from prometheus_client.core import HistogramMetricFamily
@@ -29,7 +30,7 @@ class Histogram:
 
     def add(self, value: float) -> None:
         self._sum += value
-        self._counts[next((i for i, bound in enumerate(self._bounds) if value <= bound), len(self._bounds))] += 1
+        self._counts[bisect_left(self._bounds, value)] += 1
 
     def family(self, name: str, text: str) -> Metric:
         total, buckets = 0, []
