@@ -37,7 +37,7 @@ from sfu.wire.extensions import ExtensionIds, pack
 HOST = "127.0.0.1"
 PROFILE_NAMES = {"GCM": ("SRTP_AEAD_AES_128_GCM", 28), "CM": ("SRTP_AES128_CM_SHA1_80", 30)}
 SUBSCRIBERS = (1, 10, 50)
-BURSTS = (4, 32)
+BURSTS = (1, 4, 32)
 PAYLOAD_BYTES = 1180
 UDP_SEGMENT = 103
 OTHER_BYTES = 48 << 20  # more than the caches that a core has to itself or shares
@@ -184,6 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="µs of CPU per forwarded packet, median of the runs (lowest, highest)")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--packets", type=int, default=40_000, help="forwarded per run; a tenth for the readable plane")
+    parser.add_argument("--cold", action="store_true", help="empty the caches before each burst, as pauses do")
     parser.add_argument("--json", type=FilePath, help="write the figures there too")
     options = parser.parse_args()
     os.environ.pop(PLANE_VARIABLE, None)
@@ -198,7 +199,7 @@ def main() -> None:
             for burst in BURSTS:
                 row = f"{name:<10}{profile:<6}{burst:>5}"
                 for subscribers in SUBSCRIBERS:
-                    case = Case(name, profile, subscribers, burst)
+                    case = Case(name, profile, subscribers, burst, options.cold)
                     costs = sorted(measure(case, packets) for _ in range(options.runs))
                     figures.append(asdict(case) | {"us_per_packet": costs})
                     row += f"{statistics.median(costs):>9.2f} ({costs[0]:.2f}, {costs[-1]:.2f})".rjust(24)
