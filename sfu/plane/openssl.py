@@ -1,7 +1,7 @@
-"""OpenSSL's AES-GCM inside the pylibsrtp wheel, for compiled code that encrypts by itself.
+"""OpenSSL's ciphers and SHA-1 inside the pylibsrtp wheel, for compiled code that encrypts by itself.
 
-The functions are EVP's, public and unchanged since OpenSSL 1.1; libsrtp in the same file calls them too. A pylibsrtp
-built on something else has none of them, and then libsrtp does all of it.
+All of them are public, and unchanged since OpenSSL 1.1; libsrtp in the same file calls the ciphers, too. A pylibsrtp
+built on something else lacks them, and then libsrtp does all of it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ FUNCTIONS: Final = (
     "EVP_CIPHER_CTX_free",
     "EVP_aes_128_gcm",
     "EVP_aes_256_gcm",
+    "EVP_aes_128_ctr",
     "EVP_EncryptInit_ex",
     "EVP_EncryptUpdate",
     "EVP_EncryptFinal_ex",
     "EVP_CIPHER_CTX_ctrl",
+    "SHA1_Init",
+    "SHA1_Update",
+    "SHA1_Final",
 )
 
 

@@ -8,24 +8,33 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sfu.plane.interface import SrtpKeys
 
-_KEY_LABEL: Final = 0x00
-_SALT_LABEL: Final = 0x02
-_SALT_BYTES: Final = 12
-_GCM_KEY_BYTES: Final = {"SRTP_AEAD_AES_128_GCM": 16, "SRTP_AEAD_AES_256_GCM": 32}
-
 
 class SessionKeys(NamedTuple):
     key: bytes
     salt: bytes
+    authentication: bytes  # empty where the cipher authenticates by itself
 
 
-def sending_keys(keys: SrtpKeys) -> SessionKeys | None:
-    """Of the RTP that we send; None unless the profile is of AES-GCM."""
-    size = _GCM_KEY_BYTES.get(keys.profile)
-    if size is None:
-        return None
-    master, salt = keys.send_key[:size], keys.send_key[size:]
-    return SessionKeys(derive(master, salt, _KEY_LABEL, size), derive(master, salt, _SALT_LABEL, _SALT_BYTES))
+_KEY_LABEL: Final = 0x00
+_AUTHENTICATION_LABEL: Final = 0x01
+_SALT_LABEL: Final = 0x02
+# Profile → octets of key, salt and authentication key
+_SIZES: Final = {
+    "SRTP_AEAD_AES_128_GCM": (16, 12, 0),
+    "SRTP_AEAD_AES_256_GCM": (32, 12, 0),
+    "SRTP_AES128_CM_SHA1_80": (16, 14, 20),
+}
+
+
+def sending_keys(keys: SrtpKeys) -> SessionKeys:
+    """Of the RTP that we send. KeyError for an unknown profile."""
+    key_size, salt_size, authentication_size = _SIZES[keys.profile]
+    master, salt = keys.send_key[:key_size], keys.send_key[key_size:]
+    return SessionKeys(
+        derive(master, salt, _KEY_LABEL, key_size),
+        derive(master, salt, _SALT_LABEL, salt_size),
+        derive(master, salt, _AUTHENTICATION_LABEL, authentication_size),
+    )
 
 
 def derive(master_key: bytes, master_salt: bytes, label: int, size: int) -> bytes:

@@ -23,7 +23,6 @@ from sfu.plane.compiled.extensions cimport (
 )
 from sfu.plane.compiled.clusters cimport ClusterRow
 from sfu.plane.compiled.filtering cimport ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS, filter_limit
-from sfu.plane.compiled.gcm cimport FUNCTIONS as GCM_FUNCTIONS, Gcm, GcmKeys, OpenSsl, gcm_open
 from sfu.plane.compiled.groups cimport GroupRow
 from sfu.plane.compiled.history cimport history_held, history_lacks
 from sfu.plane.compiled.later cimport next_due, note_later, send_due, transport_send_due
@@ -33,6 +32,7 @@ from sfu.plane.compiled.lifetimes cimport (
     transport_add, transport_bind, transport_remove,
 )
 from sfu.plane.compiled.numbering cimport NumberMap
+from sfu.plane.compiled.openssl cimport FUNCTIONS as OPENSSL_FUNCTIONS, OpenSsl, openssl_open
 from sfu.plane.compiled.outbox cimport drop, outbox_add, outbox_room, send_as_is
 from sfu.plane.compiled.packets cimport CODECS, NO_CODEC
 from sfu.plane.compiled.paths cimport Endpoint, path_owner
@@ -41,6 +41,9 @@ from sfu.plane.compiled.polling cimport (
     Polled, Rows, poll_transport, polled_close, polling_begin, polling_sort,
 )
 from sfu.plane.compiled.probing cimport probing_start
+from sfu.plane.compiled.protection cimport (
+    AES_CM_SHA1_80, AES_GCM_128, AES_GCM_256, Protection, RtpKeys, set_hash_key,
+)
 from sfu.plane.compiled.receiving cimport has_moved, on_datagram
 from sfu.plane.compiled.reception cimport COUNTED_SPATIAL_LAYERS, COUNTED_TEMPORAL_LAYERS, Reception
 from sfu.plane.compiled.recovery cimport ask, recovery_send_due
@@ -132,7 +135,7 @@ cdef class Engine(Describing):
         self.plane.protect_rtcp = <SrtpCall><uintptr_t>functions[1]
         self.plane.unprotect = <SrtpCall><uintptr_t>functions[2]
         self.plane.unprotect_rtcp = <SrtpCall><uintptr_t>functions[3]
-        open_gcm(&self.plane.gcm)
+        open_openssl(&self.plane.openssl)
         self.plane.replay_statuses[0], self.plane.replay_statuses[1] = REPLAYS
 
     def __dealloc__(self):

@@ -82,10 +82,10 @@ cdef class Control:
         cdef Transport *owner = self.transport(transport)
         inbound, outbound = sessions = open_sessions(keys, self.srtp_window)
         cdef uintptr_t inbound_context = context_address(inbound), outbound_context = context_address(outbound)
-        cdef GcmKeys gcm = gcm_keys_of(&self.plane.gcm, keys)
+        cdef RtpKeys rtp_keys = rtp_keys_of(&self.plane.openssl, keys)
         lock(&self.plane)
         owner.inbound, owner.outbound = <void *>inbound_context, <void *>outbound_context
-        owner.gcm = gcm
+        owner.rtp_keys = rtp_keys
         unlock(&self.plane)
         self.sessions[transport] = sessions  # those before go now that nobody uses them
 

@@ -202,29 +202,35 @@ cdef int require_new(number, dict table) except -1:
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
-cdef int open_gcm(Gcm *gcm) except -1:
+cdef int open_openssl(OpenSsl *opened) except -1:
     """Stays closed where pylibsrtp has no OpenSSL in it."""
-    cdef uintptr_t functions[GCM_FUNCTIONS]
+    cdef uintptr_t functions[OPENSSL_FUNCTIONS]
     found = openssl.function_addresses()
     if found is None:
         return 0
-    if len(found) != GCM_FUNCTIONS or sizeof(OpenSsl) != sizeof(functions):
+    if len(found) != OPENSSL_FUNCTIONS or sizeof(opened.call) != sizeof(functions):
         raise ImportError("the compiled plane was built from other sources than it runs with: build it again")
-    for index in range(GCM_FUNCTIONS):
+    for index in range(OPENSSL_FUNCTIONS):
         functions[<int>index] = found[index]
-    if not gcm_open(gcm, functions):
+    if not openssl_open(opened, functions):
         raise MemoryError
     return 0
 
 
-cdef GcmKeys gcm_keys_of(const Gcm *gcm, keys) except *:
-    """Those of other profiles are left empty."""
-    cdef GcmKeys of
+cdef Protection protection_of(profile) except *:
+    if profile == "SRTP_AEAD_AES_128_GCM":
+        return AES_GCM_128
+    return AES_GCM_256 if profile == "SRTP_AEAD_AES_256_GCM" else AES_CM_SHA1_80
+
+
+cdef RtpKeys rtp_keys_of(const OpenSsl *opened, keys) except *:
+    """Empty where libsrtp is to do it."""
+    cdef RtpKeys of
     memset(&of, 0, sizeof(of))
-    sending = sending_keys(keys)
-    if gcm.known and sending is not None:
-        key, salt = sending
-        of.size = len(key)
-        memcpy(of.key, PyBytes_AsString(key), of.size)
-        memcpy(of.salt, PyBytes_AsString(salt), sizeof(of.salt))
+    if opened.known:
+        key, salt, authentication = sending_keys(keys)
+        of.protection = protection_of(keys.profile)
+        memcpy(of.key, PyBytes_AsString(key), len(key))
+        memcpy(of.salt, PyBytes_AsString(salt), len(salt))
+        set_hash_key(opened, &of, <const uint8_t *>PyBytes_AsString(authentication), <int>len(authentication))
     return of

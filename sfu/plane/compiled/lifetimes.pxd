@@ -8,11 +8,11 @@ from sfu.plane.compiled.events cimport events_close
 from sfu.plane.compiled.extensions cimport Text
 from sfu.plane.compiled.feedback cimport feedback_close, feedback_open
 from sfu.plane.compiled.filtering cimport filter_open
-from sfu.plane.compiled.gcm cimport gcm_close
 from sfu.plane.compiled.later cimport note_later
 from sfu.plane.compiled.layers cimport layer_new, layer_release
 from sfu.plane.compiled.levels cimport forget_levels
 from sfu.plane.compiled.numbering cimport numbers_close, numbers_open
+from sfu.plane.compiled.openssl cimport openssl_close
 from sfu.plane.compiled.paths cimport Endpoint, path_remove, path_set
 from sfu.plane.compiled.pictures cimport FRAMES
 from sfu.plane.compiled.pointers cimport pointers_add, pointers_close, pointers_remove
@@ -57,7 +57,7 @@ cdef inline void plane_close(Plane *plane) noexcept nogil:
     free(plane.buffer)
     free(plane.sockets)
     free(plane.offload)
-    gcm_close(&plane.gcm)
+    openssl_close(&plane.openssl)
     pthread_mutex_destroy(&plane.mutex)
 
 

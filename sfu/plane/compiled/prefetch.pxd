@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t
 
 from sfu.plane.compiled.numbers cimport floor_mod
 from sfu.plane.compiled.pointers cimport Pointers
+from sfu.plane.compiled.protection cimport BY_LIBSRTP
 from sfu.plane.compiled.spent cimport word_of
 from sfu.plane.compiled.tables cimport Plane, Slot, Transport
 
@@ -48,7 +49,7 @@ cdef inline void fetch_slots_after(const Plane *plane, const Pointers *slots, in
             FETCH(&slot.sent[floor_mod(slot.newest_sent + 1, plane.limits.sent_packets)])
     if index + 1 < slots.count:
         transport = (<const Slot *>slots.items[index + 1]).transport
-        if transport.outbound != NULL and not transport.gcm.size:
+        if transport.outbound != NULL and transport.rtp_keys.protection == BY_LIBSRTP:
             fetch(transport.outbound, SESSION_BYTES)
         if transport.flight.ring != NULL:
             FETCH(&transport.flight.ring[transport.flight.next_place])

@@ -6,7 +6,7 @@ libsrtp's contexts are not made for two threads: every call happens under the pl
 from libc.stdint cimport int64_t, uint8_t
 
 from sfu.plane.compiled.drops cimport DROP_SRTP_AUTHENTICATION, DROP_SRTP_PROTECT, DROP_SRTP_REPLAY, NOT_DROPPED
-from sfu.plane.compiled.gcm cimport gcm_protect
+from sfu.plane.compiled.protection cimport BY_LIBSRTP, protect_as
 from sfu.plane.compiled.spent cimport SpentNumbers, spend
 from sfu.plane.compiled.tables cimport Plane, Transport
 
@@ -23,8 +23,8 @@ cdef inline int protect_rtp(
     cdef bint done
     if size[0] > LONGEST_PACKET:
         return DROP_SRTP_PROTECT
-    if transport.gcm.size:
-        done = spend(spent, number) and gcm_protect(&plane.gcm, &transport.gcm, number, packet, size)
+    if transport.rtp_keys.protection != BY_LIBSRTP:
+        done = spend(spent, number) and protect_as(&plane.openssl, &transport.rtp_keys, number, packet, size)
     else:
         done = plane.protect(transport.outbound, packet, size) == 0
     return NOT_DROPPED if done else DROP_SRTP_PROTECT

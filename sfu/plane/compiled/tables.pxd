@@ -13,16 +13,17 @@ from sfu.plane.compiled.drops cimport DROPS
 from sfu.plane.compiled.events cimport Events
 from sfu.plane.compiled.extensions cimport SendIds, Text
 from sfu.plane.compiled.flight cimport Flight
-from sfu.plane.compiled.gcm cimport Gcm, GcmKeys
 from sfu.plane.compiled.groups cimport Groups
 from sfu.plane.compiled.history cimport History, RecentNumbers
 from sfu.plane.compiled.layering cimport LayerReader
 from sfu.plane.compiled.numbering cimport NumberMap
 from sfu.plane.compiled.numbers cimport Unwrapper
+from sfu.plane.compiled.openssl cimport OpenSsl
 from sfu.plane.compiled.packets cimport CODECS, Packet
 from sfu.plane.compiled.paths cimport Endpoint, PathTable
 from sfu.plane.compiled.pictures cimport PictureFields, Pictures
 from sfu.plane.compiled.pointers cimport Pointers
+from sfu.plane.compiled.protection cimport RtpKeys
 from sfu.plane.compiled.reception cimport Reception
 from sfu.plane.compiled.spent cimport SpentNumbers
 from sfu.plane.compiled.system cimport pthread_mutex_t
@@ -213,7 +214,7 @@ cdef struct Transport:
     int64_t id
     # What each packet that leaves looks at lies together
     void *outbound  # NULL without keys
-    GcmKeys gcm  # for RTP
+    RtpKeys rtp_keys
     bint has_selected
     Endpoint selected
     SendIds send_ids
@@ -364,7 +365,7 @@ cdef struct Plane:
     SrtpCall unprotect
     SrtpCall unprotect_rtcp
     int replay_statuses[2]
-    Gcm gcm
+    OpenSsl openssl
     # Sockets; `live` while the thread runs
     bint live
     bint realtime  # its thread comes before Python's
