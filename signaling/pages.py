@@ -51,7 +51,7 @@ class Pages:
             router.add_get(f"/{page}", self._to_folder)
 
     async def _app(self, request: web.Request) -> web.Response:
-        return self._respond(request, self._root / "app" / "index.html")
+        return self.respond(request, self._root / "app" / "index.html")
 
     async def _file(self, request: web.Request) -> web.Response:
         segments = request.path.removeprefix("/").split("/")
@@ -59,13 +59,14 @@ class Pages:
             segments[-1] = "index.html"
         if not all(_SEGMENT.fullmatch(segment) for segment in segments):
             raise web.HTTPNotFound
-        return self._respond(request, self._root.joinpath(*segments))
+        return self.respond(request, self._root.joinpath(*segments))
 
     async def _to_folder(self, request: web.Request) -> web.Response:
         """So that what the page loads lies below it."""
         raise web.HTTPMovedPermanently(request.path + "/")
 
-    def _respond(self, request: web.Request, path: Path) -> web.Response:
+    def respond(self, request: web.Request, path: Path) -> web.Response:
+        """`path` is below the root, and its names are safe. Raises HTTPNotFound."""
         content_type = _CONTENT_TYPES.get(path.suffix)
         content = self._read(path) if content_type is not None else None
         if content is None:

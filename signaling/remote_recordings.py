@@ -28,6 +28,7 @@ examples:
   sfu recordings start standup --dev --live speaker           and a stream of it, for any HLS player
   sfu recordings stop REC_5d41402abc4b2a76b971 --dev --wait   until its files are made
   sfu recordings download REC_5d41402abc4b2a76b971 standup/ --dev
+  sfu recordings play REC_5d41402abc4b2a76b971 --dev          prints an address for the browser
   sfu recordings mix REC_5d41402abc4b2a76b971 --layout speaker --out standup.mp4 --dev
   sfu recordings list --url https://calls.example.org --keys backend:SECRET
 """
@@ -47,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         ("resume", "go on after a pause", _resume),
         ("stop", "end a recording, and make its files", _stop),
         ("download", "fetch a recording's files and manifest", _download),
+        ("play", "print an address under which a browser plays a recording", _play),
         ("mix", "make one file of a recording, and fetch it", _mix),
         ("rm", "delete a recording with its files", _remove),
     ):
@@ -54,6 +56,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         one.add_argument("recording", help="its id")
         if name == "stop":
             one.add_argument("--wait", action="store_true", help="until its files are made")
+        if name == "play":
+            one.add_argument("--valid-for", type=_seconds, metavar="TIME", help="like 90s, 15m or 1h (default 6h)")
         if name == "mix":
             _add_mix_options(one)
         if name == "download":
@@ -184,6 +188,11 @@ async def _mix(api: ServerApi, parsed: argparse.Namespace) -> None:
     path: Path = parsed.out or Path(f"{mix.id}.{mix.container}")
     await api.get_mix_file(parsed.recording, mix.id, path)
     print(path)
+
+
+async def _play(api: ServerApi, parsed: argparse.Namespace) -> None:
+    link = await api.play_recording(parsed.recording, valid_for_s=parsed.valid_for)
+    print(f"{api.url}{link.href}")
 
 
 async def _remove(api: ServerApi, parsed: argparse.Namespace) -> None:

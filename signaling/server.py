@@ -34,6 +34,7 @@ from signaling.live.endpoint import LiveViews
 from signaling.loop_lag import LoopLag
 from signaling.metrics import SignalingCollector, exposition
 from signaling.pages import Pages
+from signaling.playback.endpoint import Playback
 from signaling.process import CannotOpen
 from signaling.recordings.kept import KeptRecordings
 from signaling.recordings.recordings import Recordings
@@ -213,6 +214,8 @@ class Server:
         DevelopmentTokens(self.config).add_routes(application.router)
         Pages().add_routes(application.router)
         LiveViews(self.config, self.recordings).add_routes(application.router)
+        check_welcome = self.switchboard.directory.check_welcome
+        Playback(self.config, self.recordings, self.keyring, check_welcome).add_routes(application.router)
         self._taps = Taps(self.config, self.switchboard, self.api.doorkeeper, self.keyring)
         self._taps.add_routes(application.router)
         self.api.add_routes(application.router)

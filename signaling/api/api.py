@@ -21,7 +21,7 @@ from signaling.api.observing import Observer
 from signaling.api.openapi import document
 from signaling.api.operations import Operation
 from signaling.api.participants import Participants
-from signaling.api.recordings import RecordingOperations, watching
+from signaling.api.recordings import RecordingOperations, playing, watching
 from signaling.api.rooms import Rooms
 from signaling.api.tokens import Tokens
 from signaling.api.tracks import Tracks
@@ -62,7 +62,7 @@ class Api:
             *Watching(observer).operations(),
             *Bans(observer).operations(),
             *Messages(observer).operations(),
-            *RecordingOperations(recordings).operations(),
+            *RecordingOperations(recordings, keys).operations(),
             *MixOperations(recordings.mixes).operations(),
             *self._events.operations(),
             *Webhooks(observer, webhooks, store).operations(),
@@ -78,7 +78,9 @@ class Api:
             recordings.room_of,
             dev=config.dev,
         )
-        self._document = json.dumps(document((*self.operations, watching(), *exchanges()), __version__)).encode()
+        self._document = json.dumps(
+            document((*self.operations, watching(), playing(), *exchanges()), __version__)
+        ).encode()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         self._dispatch.add_routes(router)

@@ -10,7 +10,6 @@ from aiohttp import web
 from signaling.api.files import RANGES, file_response, is_streamed
 from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.recording_models import Mix, MixList
-from signaling.errors import Refused
 from signaling.recordings.mixes import Mixes
 from signaling.recordings.options import MixOptions, StoredMix
 
@@ -114,9 +113,7 @@ class MixOperations:
     async def _fetch(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
         recording = asked.path["recording"]
         mix = self._mixes.mix(recording, asked.path["mix"])
-        if mix.state != "ready":
-            raise Refused("mix_running", f"it is {mix.state}")
-        path = self._mixes.path(recording, mix)
+        path = self._mixes.file(recording, mix)
         return await file_response(path, headers, as_file=path.name)
 
     def _shown(self, recording: str, mix: StoredMix) -> Mix:

@@ -46,6 +46,10 @@ PATH: Final[Mapping[str, Parameter]] = {
     "recording": Parameter("The recording's id.", _OPAQUE, "REC_5d41402abc4b2a76b971", "recording_not_found"),
     "file": Parameter("The file's name, as the recording lists it.", r"[^/]{1,255}", "ada.mp4", "unknown_file"),
     "view": Parameter("The secret of a live composite's address.", _OPAQUE, "x8Gk2mVb1QeR", "recording_not_found"),
+    "link": Parameter(
+        "What the server gave for it.", r"[A-Za-z0-9_.-]{1,4096}", "WyJhIiwx.k3J9", "recording_not_found"
+    ),
+    "path": Parameter("Empty for the page itself.", r"[A-Za-z0-9_./-]{0,300}", "manifest.json", "unknown_file"),
     "mix": Parameter("The mix's id.", _OPAQUE, "MIX_7d793037a0760186574b", "unknown_mix"),
     "track": Parameter("The track's id.", _OPAQUE, "TR_3c2a9bd17f0e4c5ab6d1", "unknown_track"),
 }

@@ -46,6 +46,7 @@ PROBLEMS: Final = MappingProxyType(
         ),
         "conflict": (409, "It cannot be done as things stand; the detail says why."),
         "idempotency_in_progress": (409, "A request with this Idempotency-Key is still being answered."),
+        "link_expired": (410, "The address was good for a while, which is over."),
         "version_mismatch": (412, "It has changed since: the version is not the one in If-Match."),
         "too_large": (413, "The body is larger than the limit."),
         "media_type": (415, "The body is to be `application/json`."),

@@ -62,6 +62,19 @@ class Recording(Struct, frozen=True, kw_only=True):
     upload: Annotated[RecordingUpload | None, Meta(description="Null: the server has no storage for it.")]
 
 
+class PlaybackWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long a recording may be played under an address."""
+
+    valid_for_s: Annotated[float, Meta(ge=60, le=86400, description="A long recording, and its pauses.")] = 6 * 3600.0
+
+
+class PlaybackLink(Struct, frozen=True, kw_only=True):
+    """Where a browser plays a recording."""
+
+    href: str
+    expires_at: datetime
+
+
 class RecordingPage(Struct, frozen=True, kw_only=True):
     """Recordings, the latest first."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -15,15 +17,19 @@ from signaling.api.operations import Answer, Asked, Example, Operation
 from signaling.api.paging import page
 from signaling.api.recording_models import (
     LiveQuery,
+    PlaybackLink,
+    PlaybackWish,
     Recording,
     RecordingFile,
     RecordingPage,
     RecordingQuery,
     RecordingUpload,
 )
-from signaling.errors import Refused
-from signaling.recordings.options import RecordedFile, RecordingOptions
-from signaling.recordings.recordings import MANIFEST, Recordings
+from signaling.errors import ProtocolError
+from signaling.keyring import Keyring
+from signaling.playback import links
+from signaling.recordings.options import RecordingOptions
+from signaling.recordings.recordings import Recordings
 from signaling.records import StoredRecording
 
 _IN_ROOM: Final = "/rooms/{room}/recordings"
@@ -33,8 +39,9 @@ _LATEST_US: Final = 10**16
 
 
 class RecordingOperations:
-    def __init__(self, recordings: Recordings) -> None:
+    def __init__(self, recordings: Recordings, keyring: Keyring) -> None:
         self._recordings = recordings
+        self._keyring = keyring
 
     def operations(self) -> tuple[Operation, ...]:
         return (*self._beginning(), *self._looking(), *self._steering(), *self._fetching())
@@ -192,6 +199,23 @@ class RecordingOperations:
                 problems=("recording_running",),
                 also=RANGES,
             ),
+            Operation(
+                name="play_recording",
+                method="POST",
+                path=_RECORDING + "/playback",
+                tag="recordings",
+                summary="An address under which a browser plays it",
+                description="A page with everybody in step, and who speaks when. Who has the address may watch this "
+                "recording, until it expires: no longer than the token that it was asked for with, or than the API "
+                "key is good.",
+                run=self._play,
+                access="record",
+                body=PlaybackWish,
+                answer=PlaybackLink,
+                status=201,
+                problems=("recording_running", "unknown_file"),
+                example=Example(body={"valid_for_s": 3600}),
+            ),
         )
 
     async def _start(self, asked: Asked) -> Answer:
@@ -212,25 +236,23 @@ class RecordingOperations:
         return Answer()
 
     async def _fetch_manifest(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
-        one = self._ended(asked)
-        return await file_response(self._recordings.path(one.id) / MANIFEST, headers)
+        return await file_response(self._recordings.manifest(asked.path["recording"]), headers)
 
     async def _fetch_file(self, asked: Asked, headers: dict[str, str]) -> web.StreamResponse:
-        one, name = self._ended(asked), asked.path["file"]
-        # Only what the manifest lists: no name of a caller's ever becomes a path.
-        file = next((file for file in one.files if _name(file) == name), None)
-        if file is None:
-            raise Refused("unknown_file", f"the recording has no file {name[:128]}")
-        if one.upload is not None and one.upload.freed_bytes:
-            raise Refused("unknown_file", f"it is in {one.upload.url}, and not here any more")
-        return await file_response(self._recordings.path(one.id) / file.path, headers, as_file=name)
+        path = self._recordings.file(asked.path["recording"], asked.path["file"])
+        return await file_response(path, headers, as_file=path.name)
 
-    def _ended(self, asked: Asked) -> StoredRecording:
-        """With its files. Raises Refused: `recording_not_found` or `recording_running`."""
-        one = self._recordings.recording(asked.path["recording"])
-        if one.state != "ready":
-            raise Refused("recording_running", f"its files are not made: it is {one.state}")
-        return one
+    async def _play(self, asked: Asked) -> Answer:
+        id, wish, now = asked.path["recording"], asked.body, time.time()
+        self._recordings.check_is_here(id)
+        grant = asked.caller.grant
+        until = int(min(now + wish.valid_for_s, math.inf if grant is None else grant.expires_at))
+        try:
+            link = links.make(id, asked.caller, until, self._keyring)
+        except KeyError as error:
+            raise ProtocolError("key_invalid", "the key was retired meanwhile") from error
+        address = f"/v1/playback/{id}/{link}/"
+        return Answer(PlaybackLink(href=address, expires_at=datetime.fromtimestamp(until, UTC)))
 
 
 def watching() -> Operation:
@@ -246,6 +268,22 @@ def watching() -> Operation:
         query=LiveQuery,
         gives="application/vnd.apple.mpegurl",
         problems=("recording_not_found", "unknown_file", "unavailable"),
+    )
+
+
+def playing() -> Operation:
+    """As a row of the document. It is served by `signaling/playback/endpoint.py`, to browsers."""
+    return Operation(
+        name="play_recording_files",
+        method="GET",
+        path="/playback/{recording}/{link}/{path}",
+        tag="recordings",
+        summary="The page that plays a recording, and what it reads",
+        description="`manifest.json`, and `files/…` with `Range`, lie beside the page.",
+        access="nobody",
+        gives="*/*",
+        problems=("recording_not_found", "recording_running", "unknown_file", "link_expired"),
+        also=RANGES,
     )
 
 
@@ -266,12 +304,12 @@ def _shown(one: StoredRecording) -> Recording:
         journal_bytes=one.bytes,
         files=[
             RecordingFile(
-                name=_name(file),
+                name=file.name,
                 participant=file.participant,
                 size_bytes=file.size_bytes,
                 duration_s=file.duration_s,
                 error=file.error,
-                href=f"{address}/files/{quote(_name(file))}",
+                href=f"{address}/files/{quote(file.name)}",
             )
             for file in one.files
         ],
@@ -285,10 +323,6 @@ def _shown(one: StoredRecording) -> Recording:
 
 def _address(id: str) -> str:
     return f"/v1/recordings/{id}"
-
-
-def _name(file: RecordedFile) -> str:
-    return file.path.rpartition("/")[2]
 
 
 def _latest_first(one: StoredRecording) -> str:

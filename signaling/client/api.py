@@ -41,7 +41,7 @@ from signaling.api.models import (
     TrackChange,
     TrackList,
 )
-from signaling.api.recording_models import Mix, MixList, Recording, RecordingPage
+from signaling.api.recording_models import Mix, MixList, PlaybackLink, PlaybackWish, Recording, RecordingPage
 from signaling.api.server_models import (
     DeliveryItem,
     DeliveryPage,
@@ -289,6 +289,11 @@ class ServerApi(Asking):
     async def get_recording_file(self, recording: str, file: str, into: Path) -> int:
         """Written to `into`, gone on with where an earlier attempt ended. Returns its size in bytes."""
         return await self.fetch(path_of("recordings", recording, "files", file), into)
+
+    async def play_recording(self, recording: str, *, valid_for_s: float | None = None) -> PlaybackLink:
+        """None: for as long as the server likes."""
+        wish = PlaybackWish() if valid_for_s is None else PlaybackWish(valid_for_s=valid_for_s)
+        return await self.ask("POST", path_of("recordings", recording, "playback"), PlaybackLink, body=wish)
 
     async def create_mix(self, recording: str, options: MixOptions | None = None) -> Mix:
         """None: an MP4 of everybody in a grid."""

@@ -69,7 +69,7 @@ class Asking:
     """Use it with `async with`."""
 
     def __init__(self, url: str, key: str, *, attempts: int = ATTEMPTS, pause_s: float = PAUSE_S) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"}
         self._attempts = attempts
         self._pause_s = pause_s
@@ -119,7 +119,7 @@ class Asking:
     async def _read_stream(self, path: str, since: int) -> AsyncIterator[tuple[int, bytes]]:
         """Until it is interrupted."""
         assert self._http is not None, "use `async with`"
-        address = URL(self._url + path, encoded=True).update_query(since=str(since))
+        address = URL(self.url + path, encoded=True).update_query(since=str(since))
         silent = aiohttp.ClientTimeout(total=None, sock_read=STREAM_TIMEOUT_S)
         async with self._http.get(address, headers=self._headers, timeout=silent) as response:
             if response.status != HTTPStatus.OK:
@@ -137,7 +137,7 @@ class Asking:
         and Unreachable when nothing more came in as many attempts as any request is given."""
         assert self._http is not None, "use `async with`"
         fetching, failures = Fetching(into), 0
-        address = URL(self._url + path, encoded=True)
+        address = URL(self.url + path, encoded=True)
         silent = aiohttp.ClientTimeout(total=None, sock_read=ANSWER_TIMEOUT_S)
         while True:
             headers, before = self._headers | fetching.headers, fetching.bytes
@@ -174,7 +174,7 @@ class Asking:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
-        address = URL(self._url + path, encoded=True).update_query(query or {})
+        address = URL(self.url + path, encoded=True).update_query(query or {})
         lost = False
         for attempt in range(1, self._attempts + 1):
             status, answer_headers, answer = await self._send(method, address, headers, content)

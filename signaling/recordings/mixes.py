@@ -73,6 +73,15 @@ class Mixes:
         """How much of it is made, from 0 to 1."""
         return 1.0 if mix.state == "ready" else self._shares.get(mix.id, 0.0)
 
+    def file(self, recording: str, mix: StoredMix) -> Path:
+        """To be fetched. Raises Refused: `recording_not_found`, `mix_running` or `unknown_file`."""
+        upload = self._recording(recording).upload
+        if mix.state != "ready":
+            raise Refused("mix_running", f"it is {mix.state}")
+        if upload is not None and upload.freed_bytes:
+            raise Refused("unknown_file", f"it is in {upload.url}, and not here any more")
+        return self.path(recording, mix)
+
     def path(self, recording: str, mix: StoredMix) -> Path:
         return self._path_of(recording) / MIXES / f"{mix.id}.{mix.options.container}"
 

@@ -127,3 +127,7 @@ class RecordedFile(Struct, frozen=True, kw_only=True):
     size_bytes: int
     duration_s: float
     error: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]

@@ -232,6 +232,32 @@ class Recordings:
             raise Refused("recording_not_found", f"there is no recording {id[:64]}")
         return self._with_figures(one)
 
+    def manifest(self, id: str) -> Path:
+        """Raises Refused: `recording_not_found` or `recording_running`."""
+        return self.path(self._made(id).id) / MANIFEST
+
+    def file(self, id: str, name: str) -> Path:
+        """Raises Refused: as `manifest`, and `unknown_file`."""
+        one = self._made(id)
+        # Only what the manifest lists: no name of a caller's ever becomes a path.
+        file = next((file for file in one.files if file.name == name), None)
+        if file is None:
+            raise Refused("unknown_file", f"the recording has no file {name[:128]}")
+        self.check_is_here(id)
+        return self.path(one.id) / file.path
+
+    def check_is_here(self, id: str) -> None:
+        """With its files. Raises Refused: as `file`."""
+        upload = self._made(id).upload
+        if upload is not None and upload.freed_bytes:
+            raise Refused("unknown_file", f"it is in {upload.url}, and not here any more")
+
+    def _made(self, id: str) -> StoredRecording:
+        one = self.recording(id)
+        if one.state != "ready":
+            raise Refused("recording_running", f"its files are not made: it is {one.state}")
+        return one
+
     def of_room(self, room: str | None) -> list[StoredRecording]:
         """The oldest first."""
         return [self._with_figures(one) for one in self._recordings.values() if room in (None, one.room)]

@@ -51,7 +51,7 @@ async def operations() -> tuple[Operation, ...]:
 OPERATIONS = {operation.name: operation for operation in asyncio.run(operations())}
 # A recording with files takes seconds: test_recordings.py.
 ELSEWHERE = {
-    *("delete_recording", "upload_recording", "get_recording_manifest", "get_recording_file"),
+    *("delete_recording", "upload_recording", "get_recording_manifest", "get_recording_file", "play_recording"),
     *("create_mix", "get_mix", "get_mix_file", "delete_mix"),
 }
 STREAMS = {"stream_events", "stream_room_events"}
