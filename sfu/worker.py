@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from math import inf
 from random import Random, SystemRandom
 from time import monotonic, process_time, time
 
@@ -98,7 +99,12 @@ class Worker:
         now = monotonic()
         self.router.counters.timer_wakeups += 1
         self.router.counters.timer_lateness_s += max(0.0, now - due_at)
-        self.router.on_events(self.plane.take_pending(), now)  # what waits for company has it now
+        self.router.on_timeout(now)
+        wakes_at = self.router.next_timeout()
+        # What waits for company has had it, if it is to be told before the next time.
+        events = self.plane.take_pending(inf if wakes_at is None else wakes_at)
+        if events:
+            self.router.on_events(events, now)
         self._drain()
 
     def _on_turn(self) -> None:

@@ -284,9 +284,9 @@ class Plane(Protocol):
 
     def take_events(self) -> list[Event]: ...
 
-    def take_pending(self) -> list[Event]:
-        """Started: what one turn of the event loop should deal with, also what waits for company. More is told by
-        `on_events`, as if nobody had asked."""
+    def take_pending(self, by: float) -> list[Event]:
+        """Started: what one turn of the event loop should deal with, also what waits for company, if any of it should
+        be told by then. More is told by `on_events`, as if nobody had asked."""
 
     def take_output(self) -> list[Datagram]:
         """Logic alone: what control methods (`send`, `send_rtcp`, `retransmit`, `probe`) caused, in order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from math import inf
 
 import pytest
 
@@ -26,10 +27,11 @@ from sfu.control import (
 )
 from sfu.core.types import Codec
 from sfu.plane.fallback.srtp import SrtpSession
-from sfu.plane.interface import PlaneConfig, SrtpKeys
+from sfu.plane.interface import Event, PlaneConfig, RtcpReceived, SrtpKeys
 from sfu.wire import extensions, rtcp, rtp
 from sfu.wire.demux import Kind, classify
 from sfu.wire.extensions import ExtensionIds
+from sfu.wire.feedback import PictureLossIndication
 from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
 from sfu.worker import Worker, open_worker
 from tests.sim.actors import AUDIO_FORMATS, VIDEO_FORMATS, vp8_payload
@@ -157,19 +159,49 @@ async def test_media_flows_from_one_remote_to_another(running: Running) -> None:
         await remote.close()
 
 
-async def test_reports_that_wait_for_company_have_it_in_whoever_is_due() -> None:
+async def test_reports_are_taken_by_the_last_who_is_due_before_they_would_wake_somebody(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane, taken = running.worker.plane, set[type]()
+    take_pending = plane.take_pending
+
+    def noting(by: float) -> list[Event]:
+        events = take_pending(by)
+        if by < inf:  # a turn that was to be anyhow
+            taken.update(map(type, events))
+        return events
+
+    monkeypatch.setattr(plane, "take_pending", noting)
+    ann, bob, _ = await watching(running)
+    while RtcpReceived not in taken:
+        bob.send_rtcp(ReceiverReport(1, ()).pack())
+        await asyncio.sleep(0.1)
+    for remote in (ann, bob):
+        await remote.close()
+
+
+async def test_reports_wait_while_others_will_be_due_in_time() -> None:
     running = Running()
     config = WorkerConfig(addresses=("127.0.0.1",), plane=PlaneConfig(report_patience_s=1e6))
-    running.worker = await open_worker(config, running.notices.append)
+    running.worker = worker = await open_worker(config, running.notices.append)
+    if worker.plane.name != "compiled":
+        pytest.skip("the readable plane tells at once")
     ann, bob, slot = await watching(running)
     await until(lambda: any(isinstance(packet, SenderReport) for packet in bob.rtcp))
     report = next(packet for packet in bob.rtcp if isinstance(packet, SenderReport))
     block = ReportBlock(slot.ssrc, 0, 0, 1, 0, rtcp.ntp_middle32(report.ntp_time), 0)
+    received = worker.plane.counters.received_rtcp
     bob.send_rtcp(ReceiverReport(1, (block,)).pack())
-    await until(lambda: running.worker.router.registry.endpoints["bob"].rtt_s is not None)
+    await until(lambda: worker.plane.counters.received_rtcp > received)
+    wakeups = worker.router.counters.timer_wakeups
+    await until(lambda: worker.router.counters.timer_wakeups > wakeups + 2)
+    endpoint = worker.router.registry.endpoints["bob"]
+    assert endpoint.rtt_s is None
+    bob.send_rtcp(PictureLossIndication(1, slot.ssrc).pack())  # cannot wait, and so nothing does
+    await until(lambda: endpoint.rtt_s is not None)
     for remote in (ann, bob):
         await remote.close()
-    await running.worker.aclose()
+    await worker.aclose()
 
 
 async def test_a_farewell_ends_a_transport_at_once_and_signaling_is_told(running: Running) -> None:

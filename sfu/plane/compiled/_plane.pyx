@@ -283,16 +283,17 @@ cdef class Engine(Describing):
         unlock(&self.plane)
         return self.taken_events()
 
-    def take_pending(self):
-        """What one turn of the event loop should deal with; `events_fd` stays readable until all is taken."""
+    def take_pending(self, double by):
+        """`events_fd` stays readable until all is taken."""
         cdef uint64_t count
         lock(&self.plane)
-        take_known_first(
-            &self.plane.events,
-            &self.taken,
-            self.plane.limits.batch_datagrams,
-            self.plane.limits.strangers_per_batch,
-        )
+        if event_count(&self.plane.events) and self.plane.events.tell_by <= by:
+            take_known_first(
+                &self.plane.events,
+                &self.taken,
+                self.plane.limits.batch_datagrams,
+                self.plane.limits.strangers_per_batch,
+            )
         if self.plane.signalled and event_count(&self.plane.events) == 0:
             read(self.plane.events_fd, &count, sizeof(count))
             self.plane.signalled = False

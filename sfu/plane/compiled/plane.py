@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import math
 import os
 import signal
 import socket
@@ -100,7 +101,7 @@ class CompiledPlane(Engine):
 
     def _deliver(self) -> None:
         if self._on_events is not None:
-            events = self.take_pending()
+            events = self.take_pending(math.inf)
             if events:
                 self._on_events(events)
 

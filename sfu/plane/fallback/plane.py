@@ -112,7 +112,7 @@ class FallbackPlane:
         events, self._outbox.events = self._outbox.events, []
         return events
 
-    def take_pending(self) -> list[Event]:
+    def take_pending(self, by: float) -> list[Event]:
         return self.take_events()
 
     def take_output(self) -> list[Datagram]:
