@@ -164,7 +164,7 @@ class Router:
         # The Slot may have been given another Track since; what the plane says of the last one is history.
         if slot is None or slot.subscription is None or slot.subscription.track.number != event.track:
             return
-        slot.subscription.on_switched(event.layer, event.timestamp)
+        slot.subscription.on_switched(event.layer, event.timestamp, now)
         slot.endpoint.on_sending(now)
 
     def _on_track_event(self, event: SsrcLearned | KeyFrameReceived | GapSeen, now: float) -> None:

@@ -181,6 +181,8 @@ class Subscription:
         self._context.plane.set_layer(self.slot.number, share.rung.layer, share.rung.temporal_id, look_back=look_back)
         if self.awaited_layer is not None:
             self.track.on_wish(self.awaited_layer, now)
+            if self.awaited_layer > (self.current_layer or 0):
+                self._context.estimator.expect_burst(self.slot.endpoint.number, now)
 
     def resume(self, now: float) -> None:
         """With what it got last."""
@@ -189,8 +191,10 @@ class Subscription:
             self._context.plane.set_layer(self.slot.number, self.rung.layer, self.rung.temporal_id)
             self.track.on_wish(self.rung.layer, now)
 
-    def on_switched(self, layer: int, timestamp: int) -> None:
+    def on_switched(self, layer: int, timestamp: int, now: float) -> None:
         self.current_layer = layer
+        if layer == self.wanted_layer and self._stepped_at == self._since:
+            self._stepped_at = self._since = now  # from now on it is seen
         self._context.notify(LayerChanged(subscription=self.id, layer=layer, timestamp=timestamp))
 
     def on_layer_restarted(self, layer: int) -> None:

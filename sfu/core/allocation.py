@@ -140,7 +140,7 @@ def allocate(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
         if not climber.is_smooth():
             left_bps -= _step(climber, left_bps, reserve_bps)
     for _, peers in groupby(seen, key=lambda climber: climber.demand.rank):
-        left_bps = _climb(list(peers), left_bps, reserve_bps)
+        left_bps = _climb(sorted(peers, key=_climbs_later), left_bps, reserve_bps)
     for climber in climbers:
         shares[climber.demand.subscription] = climber.share()
     return shares
@@ -230,6 +230,11 @@ def _climb(climbers: list[_Climber], left_bps: int, reserve_bps: int) -> int:
                     moving.append(climber)
         climbers = moving
     return left_bps
+
+
+def _climbs_later(climber: _Climber) -> bool:
+    """Than what was changed just now: that keeps what it has, or whoever speaks next would take its layer away."""
+    return climber.demand.may_rise
 
 
 def _step(climber: _Climber, left_bps: int, reserve_bps: int) -> int:

@@ -254,7 +254,7 @@ def calm(spacing_s: float = 4.0, after_s: float = 3.0) -> Callable[[Stage], str 
                 by_track.setdefault(subscription, []).append(at_s)
         for subscription, times in by_track.items():
             for before, after in pairwise(times):
-                if after - before < spacing_s:
+                if after - before < spacing_s - 1e-6:
                     return f"{subscription} switched at {before:.1f} and {after:.1f} s"
         return None
 
