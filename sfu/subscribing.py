@@ -176,8 +176,7 @@ class Subscription:
             self.resumes_at = now + room_after_s(share.rung.bitrate_bps, flooded_bps)
         if self.resumes_at is not None:
             return
-        begins = before is None and not self.is_video
-        look_back = (now - self._context.config.look_back_s, now) if begins else None
+        look_back = (now - self._context.config.look_back_s, now) if before is None and not self.is_video else None
         self._context.plane.set_layer(self.slot.number, share.rung.layer, share.rung.temporal_id, look_back=look_back)
         if self.awaited_layer is not None:
             self.track.on_wish(self.awaited_layer, now)
@@ -378,9 +377,8 @@ class Subscriber:
         """Sound costs too little to ask what else there is."""
         if self.endpoint.is_connected:
             audible = subscription.number not in self._unheard()
-            subscription.apply(
-                allocate(0, (subscription.demand(None, now, audible=audible),))[subscription.number], now
-            )
+            demand = subscription.demand(None, now, audible=audible)
+            subscription.apply(allocate(0, (demand,))[subscription.number], now)
 
     def _unheard(self) -> set[int]:
         """Subscriptions to those who are too quiet, unless they are on stage here, or there are not so many."""

@@ -17,3 +17,11 @@ def readable_plane(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.sentence)
 def test_what_the_path_does_is_followed(scenario: Scenario) -> None:
     Stage(scenario).run()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(1, 51))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.sentence)
+def test_whatever_else_happens_at_that_moment(scenario: Scenario, number: int) -> None:
+    """When frames are sent and who speaks is drawn: what holds for one seed by luck does not hold for fifty."""
+    Stage(scenario, number).run()

@@ -26,6 +26,7 @@ class Stretch(NamedTuple):
     groups: int
     sent_bps: float
     arrived_bps: float
+    arrived_for_s: float
 
 
 class Pace(NamedTuple):
@@ -92,14 +93,18 @@ class Delivery:
         sent_s = self._sent_s[row]
         chosen = np.flatnonzero((sent_s >= since_s) & (sent_s <= until_s))
         chosen = chosen[np.argsort(sent_s[chosen])]
+        if len(chosen):  # from the first that arrived on: those before it were overtaken
+            chosen = chosen[int(self._arrived_s[row, chosen].argmin()) :]
         if len(chosen) < 2:
-            return Stretch(len(chosen), 0.0, 0.0)
+            return Stretch(len(chosen), 0.0, 0.0, 0.0)
         size = 8 * float(self._bytes[row, chosen[1:]].sum())
         arrived_s = self._arrived_s[row, chosen]
+        arrived_for_s = float(arrived_s.max() - arrived_s[0])
         return Stretch(
             len(chosen),
             size / max(SHORTEST_S, float(sent_s[chosen[-1]] - sent_s[chosen[0]])),
-            size / max(SHORTEST_S, float(arrived_s.max() - arrived_s[0])),
+            size / max(SHORTEST_S, arrived_for_s),
+            arrived_for_s,
         )
 
 

@@ -98,7 +98,13 @@ class Estimator:
         """A key frame is on its way there: the queue that it makes is no sign that the path is too slow."""
         row = self._numbers.row(transport)
         if row is not None:
-            self._paths.excuse(np.array([row]), now)
+            self._paths.on_burst(row, now)
+
+    def expect_burst(self, transport: int, now: float) -> None:
+        """A larger picture was asked for, which begins with a key frame."""
+        row = self._numbers.row(transport)
+        if row is not None:
+            self._paths.expect_burst(row, now)
 
     def take_changed(self, now: float) -> list[int]:
         """Transports whose estimate has changed by more than a little since it was told last, or counts no more."""

@@ -15,6 +15,7 @@ FEWEST_PACKETS = 50.0  # below that, one burst of five would be a flood, as soon
 ACCEPTED = 0.02  # up to here nothing is wrong, and the rate may grow (GCC draft §6)
 CONGESTING = 0.10  # from here on the rate falls (the same)
 ABOVE_USUAL = 0.05
+BURSTS = 8.0  # packets: so many more may be lost by chance, or two bursts in a hundred packets would be congestion
 USUAL_RISES_S, USUAL_FALLS_S = 10.0, 2.0  # how long it takes a share to become usual, and to be so no more
 ANSWERED_FOR_S = 0.7  # at least: a full queue and a report
 PERHAPS_USUAL = 0.25  # of what is lost when it is answered
@@ -66,7 +67,8 @@ class Loss:
 
     def is_congestion(self, rows: Rows) -> Flags:
         usual = np.where(self._is_queued[rows], 0.0, self.usual[rows] + ABOVE_USUAL)
-        return self.share[rows] > np.maximum(CONGESTING, usual)
+        by_chance = np.where(self._is_queued[rows], 0.0, BURSTS / np.maximum(self._all[rows], 1.0))
+        return self.share[rows] > np.maximum(CONGESTING, usual) + by_chance
 
     def allows_growth(self, rows: Rows) -> Flags:
         return self.share[rows] <= np.maximum(ACCEPTED, self.usual[rows] + ACCEPTED)

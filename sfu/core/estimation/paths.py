@@ -30,6 +30,8 @@ CARRIED_S = 0.2  # what a path carries while a queue stands. Lower: a jitter of 
 KNOWN_FOR_S = 1.0  # without a report for longer, the queue may have gone
 BURST_S = 0.6  # a key frame of half a megabit on a path of one, and the report about it
 BURST_SPACING_S = 1.0
+AWAITED_S = 0.5  # a key frame that was asked for is there after so long. Lower: a probe is sent just before it
+DRAINED_S = 0.3  # and its queue is short again, on a path that carries the layer
 FIRST_RTT_S = 0.1
 RTT_SHARE = 0.125  # of each new sample (RFC 6298 §2)
 LONGEST_ELAPSED_S = 1.0  # between two reports: a path that was silent for longer has not proved anything meanwhile
@@ -52,6 +54,7 @@ class Paths:
         self._reported_at: Floats = np.zeros(capacity)
         self._told_bps: Floats = np.zeros(capacity)
         self._burst_until: Floats = np.zeros(capacity)
+        self._awaited_until: Floats = np.zeros(capacity)
         self._silent_at: Floats = np.full(capacity, np.inf)  # if there is no report by then; NaN: it never will be so
 
     def reset(self, row: int, most_bps: float, now: float) -> None:
@@ -64,7 +67,7 @@ class Paths:
         self._rtt_s[row] = FIRST_RTT_S
         self._reported_at[row] = now
         self._told_bps[row] = self.rates.bps[row]
-        self._burst_until[row] = -np.inf
+        self._burst_until[row] = self._awaited_until[row] = -np.inf
         self._silent_at[row] = np.inf
 
     def forget(self, row: int) -> None:
@@ -80,10 +83,20 @@ class Paths:
         return begins
 
     def excuse(self, rows: Rows, now: float) -> None:
-        """More than the paths carry is sent at once, and makes a queue. One at a time, or those to whom it happens
-        often would never be heard."""
-        rested = rows[now >= self._burst_until[rows] + BURST_SPACING_S]
-        self._burst_until[rested] = now + BURST_S + self._rtt_s[rested]
+        """More than the paths carry is sent at once, and makes a queue."""
+        self._burst_until[rows] = now + BURST_S + self._rtt_s[rows]
+        self.probing.hold(rows, now + DRAINED_S)
+
+    def expect_burst(self, row: int, now: float) -> None:
+        """Not for long."""
+        self._awaited_until[row] = now + AWAITED_S + self._rtt_s[row]
+        self.probing.hold(np.array([row]), now + AWAITED_S)
+
+    def on_burst(self, row: int, now: float) -> None:
+        """Those that were not expected are excused one at a time, or who is sent many would never be heard."""
+        if now < self._awaited_until[row] or now >= self._burst_until[row] + BURST_SPACING_S:
+            self._awaited_until[row] = -np.inf
+            self.excuse(np.array([row]), now)
 
     def on_reports(self, rows: Rows, reports: NDArray[Any], groups: NDArray[Any], now: float) -> None:
         """`reports[i]`, of dtype REPORT, is of `rows[i]`, or of nobody if that is -1; so are its `groups`."""
@@ -124,7 +137,8 @@ class Paths:
         self._rtt_s[rows] = rtt_s + RTT_SHARE * (sample_s - rtt_s)
         lost = (reports["lost_packets"] - reports["reordered_packets"]).astype(np.float64)
         acked = (reports["acked_packets"]).astype(np.float64)
-        arriving_bps = self.delivery.pace(rows, ARRIVING_S).arrived_bps
+        longer = self.delivery.pace(rows, ARRIVING_S)
+        arriving_bps = np.minimum(longer.arrived_bps, longer.sent_bps)  # what has piled up somewhere comes faster
         self.sending_bps[rows] = _sending_bps(arriving_bps, reports["in_flight_bytes"], sample_s)
         pace = self.delivery.pace(rows, CARRIED_S)
         self.queueing.on_moment(rows, pace.under_way_s, now)

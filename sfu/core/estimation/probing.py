@@ -21,11 +21,12 @@ from sfu.core.estimation.delivery import Stretch
 LASTS_S = 0.12  # libwebrtc's last 15 ms, behind a pacer: ours are measured along with frames that leave at once, and
 # have to span some. Higher: a surer answer, a longer queue where it is no
 FEWEST_PACKETS = 5  # fewer tell nothing (libwebrtc's `min_probe_packets_sent`)
+FEWEST_GROUPS, FEWEST_GROUPS_S = 3, 0.06  # or so long: fewer, sooner, have arrived at once
 BOLD, CAREFUL = 2.0, 1.5  # times the estimate: at first and after success, and after a failure
 SMALLEST_SHARE = 0.3  # of what is tried, on top of the media, or the answer would be about the media alone
 REACHED = 0.9  # of the rate of sending: arrived no slower (libwebrtc's `kMinRatioForUnsaturatedLink`)
 SATURATED = 0.95  # of what arrived, when it arrived slower (libwebrtc's `kTargetUtilizationFraction`)
-LOWERS_TO = 0.85  # of the estimate: by more a single probe does not lower it
+LOWERS_TO = 0.9  # of the estimate: by more a single probe does not lower it
 LEAST_TRIED_BPS = 150_000.0  # a picture's lowest layer: less is not worth knowing, and would take too long to measure
 WORTHWHILE = 1.05  # a goal so far above the estimate
 FIRST_WAIT_S, LONGER, LONGEST_WAIT_S = 2.0, 1.5, 8.0  # after a failure, or a step down. Lower: a limit that lifts is
@@ -57,11 +58,12 @@ class Probing:
         self._tried_bps: Floats = np.zeros(capacity)
         self._settled_at: Floats = np.zeros(capacity)
         self._fell_at: Floats = np.zeros(capacity)
+        self._held_until: Floats = np.zeros(capacity)
         self._last_cluster = 0
 
     def reset(self, row: int) -> None:
         self._goal_bps[row] = self._cluster[row] = 0
-        self._due_at[row] = self._settled_at[row] = self._fell_at[row] = -np.inf
+        self._due_at[row] = self._settled_at[row] = self._fell_at[row] = self._held_until[row] = -np.inf
         self._wait_s[row] = FIRST_WAIT_S
         self._factor[row] = BOLD
         self._packet_bytes[row] = PADDING_BYTES
@@ -71,6 +73,10 @@ class Probing:
         if goal_bps > BOLD * self._goal_bps[row]:  # much more is wanted than before: a limit was lifted
             self._due_at[row] = min(self._due_at[row], max(now, self._fell_at[row] + FIRST_WAIT_S))
         self._goal_bps[row] = goal_bps
+
+    def hold(self, rows: Rows, until: float) -> None:
+        """Something large is on its way to them: together with a probe it would make a queue of twice the length."""
+        self._held_until[rows] = np.maximum(self._held_until[rows], until)
 
     def is_under_way(self, rows: Rows, sent_at: float | Floats) -> Flags:
         """What left then may have queued up behind a probe."""
@@ -90,7 +96,7 @@ class Probing:
         bound = len(rates_bps)
         cluster = self._cluster[:bound]
         cluster[(cluster > 0) & (now > self._settled_at[:bound] + NEVER_ANSWERED_S)] = 0
-        ready = (self._due_at[:bound] <= now) & (cluster == 0) & ~stands
+        ready = (self._due_at[:bound] <= now) & (self._held_until[:bound] <= now) & (cluster == 0) & ~stands
         return np.flatnonzero((self._goal_bps[:bound] > rates_bps) & ready)
 
     def begin(self, row: int, transport: int, rate_bps: float, sending_bps: float, now: float) -> Probe:
@@ -120,7 +126,9 @@ class Probing:
         self._cluster[row] = 0
         if packet_bytes > 0:
             self._packet_bytes[row] = packet_bytes
-        if stretch.groups < 3 or stretch.arrived_bps <= 0:
+        # Packets that queue up, one behind the other, may be a single group, but take their time.
+        told = stretch.groups >= FEWEST_GROUPS or stretch.arrived_for_s >= FEWEST_GROUPS_S
+        if not told or stretch.arrived_bps <= 0:
             self._due_at[row] = now + FIRST_WAIT_S  # all at once: the remote was busy, and that is no failure
             return None
         if stretch.arrived_bps >= REACHED * stretch.sent_bps:

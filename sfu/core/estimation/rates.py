@@ -22,6 +22,10 @@ LEAST_BPS = 30_000.0  # one voice. Whatever is measured, sound is sent
 BACK_OFF = 0.85  # of what the path carries: the rest drains the queue (GCC draft §5.5)
 LIMITED, LIMITED_BACK_OFF = 0.8, 0.95  # the same where less than this share of the estimate arrives: beside somebody
 # else's download the lowest layers would be given up step by step
+AGAIN_S = 3.0  # so soon after a step down a queue that grows though all passes
+PASSES_S = (
+    0.02  # hardly later than it was sent is somebody else's: what passes says nothing of the path. One small step
+)
 HARDLY_SENDS = 0.5  # of the estimate, lately: what arrives then says nothing of the path, and a stall of the remote is
 # no reason to give up all but that
 SLOWED = 0.5  # of what arrived lately: the queue of a probe or a key frame drains as fast as the path was known to be
@@ -45,6 +49,8 @@ STANDING_S = (
 )
 # Lower: who shares a deep queue with a download gives way to it; higher: everybody is heard later
 STANDING_PATIENCE_S = 1.0  # between two steps down for that: it has to drain
+SINKS = 0.9  # what passes while the queue of a step down stands, of what that was judged by: the moment in which it was
+# measured had begun before the path became slower
 PATIENCE_S = (0.2, 0.5)  # between two steps down a round trip and a report pass: the first must have shown
 
 
@@ -70,13 +76,14 @@ class Rates:
         self.bps: Floats = np.zeros(capacity)
         self.fell_at: Floats = np.zeros(capacity)
         self._end_bps: Floats = np.zeros(capacity)  # what the path carried when it was overused
+        self._judged_bps: Floats = np.zeros(capacity)  # the same, of the last step down; 0: that was for losses
         self._most_bps: Floats = np.zeros(capacity)
         self._used_bps: Floats = np.zeros(capacity)  # what has arrived at most, fading
 
     def reset(self, row: int, most_bps: float) -> None:
         self.bps[row] = min(START_BPS, most_bps)
         self.fell_at[row] = -np.inf
-        self._end_bps[row] = self._used_bps[row] = 0
+        self._end_bps[row] = self._judged_bps[row] = self._used_bps[row] = 0
         self._most_bps[row] = most_bps
 
     def on_signals(self, rows: Rows, signals: Signals, elapsed_s: Floats, now: float) -> None:
@@ -88,19 +95,25 @@ class Rates:
         grows &= (signals.waited_s > WAITED_S) & ~signals.is_settling
         stands = signals.waited_s > STANDING_S
         outstands = stands & (now - self.fell_at[rows] >= STANDING_PATIENCE_S)
-        floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
-        answerable = grows | floods | outstands
         used_bps = np.maximum(signals.arriving_bps, self._used_bps[rows] * np.exp(-elapsed_s / USED_FOR_S))
+        slowed = signals.carried_bps < SLOWED * used_bps
+        floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
+        floods |= (signals.later_s > ROSE_S) & slowed
+        answerable = grows | floods | outstands
         # What loses packets is no passing queue, whoever has made it; nor what passes far slower than before.
-        slower = floods & (signals.carried_bps < SLOWED * used_bps)
+        slower = floods & slowed
         excused = signals.is_excused & ~signals.is_losing & ~slower
-        overused = answerable & ~excused & ~rests & (signals.carried_bps > 0)
+        misjudged = rests & (signals.later_s > ROSE_S) & (signals.waited_s > WAITED_S)
+        misjudged &= signals.carried_bps < SINKS * self._judged_bps[rows]
+        overused = (answerable & ~excused & ~rests | misjudged) & (signals.carried_bps > 0)
         # Who sends much less than it might has hardly filled the queue alone, and drains it by sending still less.
         limited = signals.arriving_bps < LIMITED * before
         share = np.where(limited, LIMITED_BACK_OFF, BACK_OFF)
         # And who sends next to nothing learns little of the path: one step at a time.
         self._used_bps[rows] = np.where(overused, signals.carried_bps, used_bps)
         lowest = np.where((used_bps < HARDLY_SENDS * before) & ~stands, BACK_OFF * before, 0.0)
+        shared = limited & (now - self.fell_at[rows] < AGAIN_S) & (signals.later_s < PASSES_S) & ~floods & ~stands
+        lowest = np.where(shared, LIMITED_BACK_OFF * before, lowest)
         fallen = np.minimum(before, np.maximum(share * signals.carried_bps, lowest))
         after = np.where(overused, fallen, after)
         loses = signals.is_losing & ~rests & ~overused
@@ -108,8 +121,9 @@ class Rates:
         lowered = np.maximum(before * (1 - 0.5 * signals.lost_share), signals.arriving_bps)
         after = np.where(loses, np.minimum(before, lowered), after)
         self.bps[rows] = np.clip(after, LEAST_BPS, self._most_bps[rows])
-        fell = overused | loses
+        fell = overused & ~misjudged | loses
         self.fell_at[rows] = np.where(fell, now, self.fell_at[rows])
+        self._judged_bps[rows] = np.where(overused, signals.carried_bps, np.where(loses, 0.0, self._judged_bps[rows]))
         self._end_bps[rows] = np.where(overused, signals.carried_bps, self._end_bps[rows])
 
     def on_measured(self, row: int, bps: float) -> None:

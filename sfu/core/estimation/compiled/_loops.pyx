@@ -134,8 +134,8 @@ cdef class Loops:
         cdef double elapsed_s = min(max(report.at_s - self.reported_at[row], 0.0), self.longest_elapsed_s)
         cdef double sample_s = self.rtt_s[row] if isnan(report.rtt_s) else report.rtt_s
         cdef double lost = <double>(report.lost_packets - report.reordered_packets)
-        cdef double arriving_bps = self.delivery.pace(row, self.arriving_s).arrived_bps
-        cdef Pace pace = self.delivery.pace(row, self.carried_s)
+        cdef Pace longer = self.delivery.pace(row, self.arriving_s), pace = self.delivery.pace(row, self.carried_s)
+        cdef double arriving_bps = min(longer.arrived_bps, longer.sent_bps)
         cdef bint stands
         cdef Signals signals
         self.note(row, report, sample_s, arriving_bps)

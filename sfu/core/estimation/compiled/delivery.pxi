@@ -3,6 +3,7 @@
 
 cdef struct Pace:
     double arrived_bps
+    double sent_bps
     double later_s
     double under_way_s
 
@@ -40,7 +41,7 @@ cdef class DeliveryLoop:
         cdef int index, others = 0, counted = 0
         cdef bint paused
         cdef Pace pace
-        pace.arrived_bps, pace.later_s, pace.under_way_s = 0, 0, INFINITY
+        pace.arrived_bps, pace.sent_bps, pace.later_s, pace.under_way_s = 0, 0, 0, INFINITY
         for index in range(self.kept):
             newest, newest_sent = max(newest, arrived[index]), max(newest_sent, sent[index])
         since = newest - window_s
@@ -66,5 +67,6 @@ cdef class DeliveryLoop:
         if counted and isfinite(began):
             arrived_for = max(newest - began, self.shortest_s)
             sent_for = max(newest_sent - began_sent, self.shortest_s)
-            pace.arrived_bps, pace.later_s = 8 * size / arrived_for, arrived_for - sent_for
+            pace.arrived_bps, pace.sent_bps = 8 * size / arrived_for, 8 * size / sent_for
+            pace.later_s = arrived_for - sent_for
         return pace

@@ -8,7 +8,7 @@ cdef class LossLoop:
     cdef double *all
     cdef double *answered_until
     cdef uint8_t *is_queued
-    cdef double memory_s, fewest_packets, accepted, congesting, above_usual, usual_rises_s, usual_falls_s
+    cdef double memory_s, fewest_packets, accepted, congesting, above_usual, bursts, usual_rises_s, usual_falls_s
     cdef double answered_for_s, perhaps_usual, most_usual
 
     def __init__(self, columns, constants):
@@ -18,6 +18,7 @@ cdef class LossLoop:
         self.memory_s, self.fewest_packets = constants["memory_s"], constants["fewest_packets"]
         self.accepted, self.congesting = constants["accepted"], constants["congesting"]
         self.above_usual, self.most_usual = constants["above_usual"], constants["most_usual"]
+        self.bursts = constants["bursts"]
         self.usual_rises_s, self.usual_falls_s = constants["usual_rises_s"], constants["usual_falls_s"]
         self.answered_for_s, self.perhaps_usual = constants["answered_for_s"], constants["perhaps_usual"]
 
@@ -48,8 +49,10 @@ cdef class LossLoop:
         self.answered_until[row] = now + max(rtt_s, self.answered_for_s)
 
     cdef bint is_congestion(self, int64_t row) noexcept:
-        cdef double usual = 0 if self.is_queued[row] else self.usual[row] + self.above_usual
-        return self.share[row] > max(self.congesting, usual)
+        if self.is_queued[row]:
+            return self.share[row] > self.congesting
+        cdef double most = max(self.congesting, self.usual[row] + self.above_usual)
+        return self.share[row] > most + self.bursts / max(self.all[row], 1.0)
 
     cdef bint allows_growth(self, int64_t row) noexcept:
         return self.share[row] <= max(self.accepted, self.usual[row] + self.accepted)

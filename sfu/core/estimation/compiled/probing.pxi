@@ -10,6 +10,7 @@ cdef class ProbingLoop:
     cdef int64_t *cluster
     cdef double *settled_at
     cdef double *fell_at
+    cdef double *held_until
     cdef double first_wait_s, bold, careful, never_answered_s, padding_bytes
 
     def __init__(self, columns, constants):
@@ -17,13 +18,14 @@ cdef class ProbingLoop:
         self.wait_s, self.factor = floats(columns["wait_s"]), floats(columns["factor"])
         self.packet_bytes, self.cluster = floats(columns["packet_bytes"]), counts(columns["cluster"])
         self.settled_at, self.fell_at = floats(columns["settled_at"]), floats(columns["fell_at"])
+        self.held_until = floats(columns["held_until"])
         self.first_wait_s, self.never_answered_s = constants["first_wait_s"], constants["never_answered_s"]
         self.bold, self.careful = constants["bold"], constants["careful"]
         self.padding_bytes = constants["padding_bytes"]
 
     cdef void reset(self, int64_t row) noexcept:
         self.goal_bps[row], self.cluster[row] = 0, 0
-        self.due_at[row] = self.settled_at[row] = self.fell_at[row] = -INFINITY
+        self.due_at[row] = self.settled_at[row] = self.fell_at[row] = self.held_until[row] = -INFINITY
         self.wait_s[row], self.factor[row] = self.first_wait_s, self.bold
         self.packet_bytes[row] = self.padding_bytes
 
@@ -37,4 +39,6 @@ cdef class ProbingLoop:
     cdef bint is_due(self, int64_t row, double rate_bps, bint stands, double now) noexcept:
         if self.cluster[row] > 0 and now > self.settled_at[row] + self.never_answered_s:
             self.cluster[row] = 0
-        return self.goal_bps[row] > rate_bps and self.due_at[row] <= now and self.cluster[row] == 0 and not stands
+        if stands or self.cluster[row] != 0:
+            return False
+        return self.goal_bps[row] > rate_bps and self.due_at[row] <= now and self.held_until[row] <= now

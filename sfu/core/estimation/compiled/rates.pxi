@@ -20,18 +20,19 @@ cdef class RatesLoop:
     cdef double *bps
     cdef double *fell_at
     cdef double *end_bps
+    cdef double *judged_bps
     cdef double *most_bps
     cdef double *used_bps
     cdef int64_t normal, over
     cdef double least_bps, back_off, limited, limited_back_off, hardly_sends, slowed, used_for_s, growth_per_s
     cdef double packet_bits, feedback_delay_s, near, near_for_s, headroom, headroom_bps, flood_s, waited_s, rose_s
-    cdef double standing_s, standing_patience_s, least_patience_s, most_patience_s
+    cdef double standing_s, sinks, again_s, passes_s, standing_patience_s, least_patience_s, most_patience_s
 
     def __init__(self, columns, constants, usage):
         """`usage`: the values of `Usage` by their names."""
         self.bps, self.fell_at = floats(columns["bps"]), floats(columns["fell_at"])
         self.end_bps, self.most_bps = floats(columns["end_bps"]), floats(columns["most_bps"])
-        self.used_bps = floats(columns["used_bps"])
+        self.used_bps, self.judged_bps = floats(columns["used_bps"]), floats(columns["judged_bps"])
         self.normal, self.over = usage["normal"], usage["over"]
         self.least_bps, self.back_off = constants["least_bps"], constants["back_off"]
         self.limited, self.limited_back_off = constants["limited"], constants["limited_back_off"]
@@ -41,7 +42,8 @@ cdef class RatesLoop:
         self.near, self.near_for_s = constants["near"], constants["near_for_s"]
         self.headroom, self.headroom_bps = constants["headroom"], constants["headroom_bps"]
         self.flood_s, self.waited_s, self.rose_s = constants["flood_s"], constants["waited_s"], constants["rose_s"]
-        self.standing_s = constants["standing_s"]
+        self.standing_s, self.sinks = constants["standing_s"], constants["sinks"]
+        self.again_s, self.passes_s = constants["again_s"], constants["passes_s"]
         self.standing_patience_s = constants["standing_patience_s"]
         self.least_patience_s, self.most_patience_s = constants["patience_s"]
 
@@ -50,8 +52,12 @@ cdef class RatesLoop:
         cdef double before = self.bps[row], after = before, lowest = 0, share
         cdef double used_bps = max(signals.arriving_bps, self.used_bps[row] * exp(-elapsed_s / self.used_for_s))
         cdef bint rests = self.rests(row, signals, now)
-        cdef bint overused = not rests and signals.carried_bps > 0 and self.is_overused(row, signals, used_bps, now)
-        cdef bint loses = signals.is_losing and not rests and not overused
+        cdef bint misjudged = rests and self.is_misjudged(row, signals)
+        cdef bint overused = misjudged or (not rests and self.is_overused(row, signals, used_bps, now))
+        cdef bint loses, fell
+        overused = overused and signals.carried_bps > 0
+        loses = signals.is_losing and not rests and not overused
+        fell = loses or (overused and not misjudged)
         self.used_bps[row] = used_bps
         if signals.may_grow:
             after = self.grown(row, signals, elapsed_s, now)
@@ -59,25 +65,43 @@ cdef class RatesLoop:
             share = self.limited_back_off if signals.arriving_bps < self.limited * before else self.back_off
             if used_bps < self.hardly_sends * before and signals.waited_s <= self.standing_s:
                 lowest = self.back_off * before
+            if signals.arriving_bps < self.limited * before and self.is_shared(row, signals, used_bps, now):
+                lowest = self.limited_back_off * before
             after = min(before, max(share * signals.carried_bps, lowest))
-            self.used_bps[row] = self.end_bps[row] = signals.carried_bps
+            self.used_bps[row] = self.end_bps[row] = self.judged_bps[row] = signals.carried_bps
         elif loses:
             after = min(before, max(before * (1 - 0.5 * signals.lost_share), signals.arriving_bps))
+            self.judged_bps[row] = 0
         self.bps[row] = min(max(after, self.least_bps), self.most_bps[row])
-        if overused or loses:
+        if fell:
             self.fell_at[row] = now
-        return overused or loses
+        return fell
 
     cdef bint rests(self, int64_t row, const Signals *signals, double now) noexcept:
         cdef double patience_s = signals.rtt_s + self.feedback_delay_s
         return now - self.fell_at[row] < min(max(patience_s, self.least_patience_s), self.most_patience_s)
 
+    cdef bint is_misjudged(self, int64_t row, const Signals *signals) noexcept:
+        if signals.later_s <= self.rose_s or signals.waited_s <= self.waited_s:
+            return False
+        return signals.carried_bps < self.sinks * self.judged_bps[row]
+
+    cdef bint is_shared(self, int64_t row, const Signals *signals, double used_bps, double now) noexcept:
+        if now - self.fell_at[row] >= self.again_s or signals.later_s >= self.passes_s:
+            return False
+        return not self.floods(signals, used_bps) and signals.waited_s <= self.standing_s
+
+    cdef bint floods(self, const Signals *signals, double used_bps) noexcept:
+        cdef bint slowed = signals.carried_bps < self.slowed * used_bps
+        if signals.later_s > self.flood_s or (slowed and signals.later_s > self.rose_s):
+            return True
+        return signals.waited_s > self.flood_s and signals.rose_s > self.rose_s
+
     cdef bint is_overused(self, int64_t row, const Signals *signals, double used_bps, double now) noexcept:
         """But for its having rested."""
         cdef bint grows = signals.usage == self.over and signals.later_s > 0 and signals.rose_s >= 0
         cdef bint stands = signals.waited_s > self.standing_s
-        cdef bint floods = signals.later_s > self.flood_s
-        floods = floods or (signals.waited_s > self.flood_s and signals.rose_s > self.rose_s)
+        cdef bint floods = self.floods(signals, used_bps)
         if signals.is_excused and not signals.is_losing:
             if not (floods and signals.carried_bps < self.slowed * used_bps):
                 return False

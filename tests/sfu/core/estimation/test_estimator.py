@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfu.core.estimation.estimator import Estimator
-from sfu.core.estimation.paths import GRACE_S
+from sfu.core.estimation.paths import AWAITED_S, DRAINED_S, GRACE_S
 from sfu.core.estimation.rates import LEAST_BPS, START_BPS
 from sfu.core.transport_feedback import CLUSTER, GROUP, NO_FEEDBACK, REPORT, FeedbackBatch
 from tests.support.paths import Bottleneck, GroupRow, batch
@@ -112,6 +112,19 @@ def test_a_probe_measures_what_the_path_carries() -> None:
     cluster = (1, probe.cluster, probe.packets, 20_000, began, began + 0.18, 20, 20_000, 0.0, 0.0, 1000, 1000)
     paths.estimator.on_feedback(batch([path], began + 0.5, [cluster]), began + 0.5)
     assert paths.bps(1) == pytest.approx(0.95 * 1.6e6, rel=0.05)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_no_probe_is_sent_just_before_a_key_frame_or_just_behind_it(comes: bool) -> None:
+    paths = Paths(Bottleneck(1, rate_bps=3e6), has_bps=0.5e6)
+    paths.run(2.0)
+    paths.estimator.set_goal(1, 6e6, paths.now)
+    paths.estimator.expect_burst(1, paths.now)
+    assert paths.estimator.take_probes(paths.now + AWAITED_S - 0.01) == []
+    if comes:
+        paths.estimator.on_burst(1, paths.now + 0.4)
+    assert len(paths.estimator.take_probes(paths.now + AWAITED_S)) == (not comes)
+    assert len(paths.estimator.take_probes(paths.now + 0.4 + DRAINED_S)) == comes
 
 
 def test_who_is_sent_pictures_and_never_reports_is_not_estimated_until_it_does() -> None:

@@ -35,12 +35,12 @@ def test_little_is_nothing_and_much_is_congestion() -> None:
 
 def test_what_stays_becomes_usual_and_is_forgotten_sooner() -> None:
     loss = fresh()
-    now = run(loss, 0.12, 30.0)
+    now = run(loss, 0.15, 30.0)
     assert not loss.is_congestion(ROW)[0] and loss.allows_growth(ROW)[0]
     now = run(loss, 0.3, 2.0, now)
     assert loss.is_congestion(ROW)[0]
     now = run(loss, 0.0, 6.0, now)
-    run(loss, 0.12, 2.0, now)
+    run(loss, 0.15, 2.0, now)
     assert loss.is_congestion(ROW)[0]
 
 
@@ -50,6 +50,13 @@ def test_what_falls_off_a_queue_is_never_usual() -> None:
     assert loss.is_congestion(ROW)[0] and loss.usual[0] == 0
     loss.on_answered(ROW, np.array([0.1]), now)
     assert loss.usual[0] == 0
+
+
+def test_what_two_bursts_in_few_packets_would_lose_is_chance_unless_a_queue_stands() -> None:
+    for packets, is_queued, congests in ((10.0, False, False), (60.0, False, True), (10.0, True, True)):
+        loss = fresh()
+        run(loss, 0.14, 2.0, packets=packets, is_queued=is_queued)
+        assert bool(loss.is_congestion(ROW)[0]) is congests, (packets, is_queued)
 
 
 def test_a_few_packets_say_nothing() -> None:

@@ -43,7 +43,7 @@ class Prober:
                 probe = self.probing.begin(0, 7, self.rate_bps, arriving_bps, self.now)
                 total_bps = probe.rate_bps + arriving_bps
                 self.tried.append((self.now, total_bps))
-                stretch = Stretch(10, total_bps, min(total_bps, self.carries_bps))
+                stretch = Stretch(10, total_bps, min(total_bps, self.carries_bps), 0.15)
                 self.now += 0.3
                 found = self.probing.on_answer(0, 1100.0, stretch, self.rate_bps, False, self.now)
                 if found is not None:
@@ -65,6 +65,23 @@ def test_where_the_path_ends_it_stays_below_and_asks_less_and_less() -> None:
     waits = np.diff([at for at, _ in prober.tried][2:])
     assert waits[0] >= FIRST_WAIT_S and waits[-1] == pytest.approx(LONGEST_WAIT_S + 0.3, abs=0.1)
     assert all(total <= CAREFUL * 3e6 for _, total in prober.tried[3:])
+
+
+@pytest.mark.parametrize(("arrived_for_s", "found_bps"), [(0.1, 2.9e6), (0.01, None)])
+def test_what_queues_up_is_one_group_and_tells_something_if_it_takes_its_time(
+    arrived_for_s: float, found_bps: float | None
+) -> None:
+    prober = Prober(carries_bps=3e6, goal_bps=9e6)
+    prober.probing.begin(0, 7, 1.5e6, 1e6, 0.0)
+    assert prober.probing.on_answer(0, 1100.0, Stretch(2, 3e6, 2.9e6, arrived_for_s), 1.5e6, False, 0.3) == found_bps
+
+
+def test_not_while_a_key_frame_is_on_its_way() -> None:
+    prober = Prober(carries_bps=3e6, goal_bps=9e6)
+    prober.probing.hold(np.array([0]), 0.5)
+    prober.probing.hold(np.array([0]), 0.2)
+    prober.run(1.0)
+    assert 0.5 <= prober.tried[0][0] < 0.6
 
 
 def test_a_limit_that_lifts_is_found_within_the_longest_wait() -> None:
@@ -111,13 +128,15 @@ def test_a_queue_that_stands_is_not_made_longer() -> None:
     assert prober.is_due()
 
 
-@pytest.mark.parametrize(("is_queued", "expected_bps"), [(True, 0.85e6), (False, 1e6)])
+@pytest.mark.parametrize(("is_queued", "expected_bps"), [(True, 0.9e6), (False, 1e6)])
 def test_only_with_a_queue_is_a_slow_answer_the_paths_doing(is_queued: bool, expected_bps: float) -> None:
     probing = Probing(1)
     probing.reset(0)
     probing.set_goal(0, 9e6, 0.0)
     probing.begin(0, 7, 1e6, 0.0, 0.0)
-    assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.5e6), 1e6, is_queued, 0.3) == pytest.approx(expected_bps)
+    assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.5e6, 0.15), 1e6, is_queued, 0.3) == pytest.approx(
+        expected_bps
+    )
 
 
 def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
@@ -136,4 +155,4 @@ def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
 def test_an_answer_about_too_little_says_nothing() -> None:
     prober = Prober(carries_bps=1e9, goal_bps=9e6)
     prober.probing.begin(0, 7, 1e6, 0.0, 0.0)
-    assert prober.probing.on_answer(0, 0.0, Stretch(1, 0.0, 0.0), 1e6, False, 0.3) is None
+    assert prober.probing.on_answer(0, 0.0, Stretch(1, 0.0, 0.0, 0.0), 1e6, False, 0.3) is None

@@ -65,6 +65,7 @@ def after(case: Case, seconds: float = 1.0, start_bps: float = 2e6) -> float:
 
 
 OVER = Case(usage=Usage.OVER, carried_bps=1e6, later_s=0.05, waited_s=0.05)
+SLOWED = Case(carried_bps=8e5, may_grow=False)
 STANDING = Case(carried_bps=1e6, waited_s=0.3, may_grow=False)
 
 
@@ -85,6 +86,7 @@ STANDING = Case(carried_bps=1e6, waited_s=0.3, may_grow=False)
         ("nor is there a trend in what is left of it", replace(OVER, is_settling=True), 2e6),
         ("but a flood", replace(OVER, is_settling=True, later_s=0.2), BACK_OFF * 1e6),
         ("a flood: the same, whatever the trend says", replace(OVER, usage=Usage.NORMAL, later_s=0.2), BACK_OFF * 1e6),
+        ("so is half of that, where it passes far slower", replace(SLOWED, later_s=0.06), BACK_OFF * 8e5),
         ("so is a queue that was not there a moment ago", replace(STANDING, waited_s=0.15, rose_s=0.1), BACK_OFF * 1e6),
         ("a long queue that stands is overuse though it grows no more", STANDING, BACK_OFF * 1e6),
         ("a short one may be", replace(STANDING, waited_s=0.2), 2e6),
@@ -115,6 +117,50 @@ def test_who_has_sent_much_until_now_falls_at_once_to_a_sixth() -> None:
     fallen = seen._replace(arriving_bps=0.9e6 * one, carried_bps=0.5e6 * one, later_s=0.2 * one)
     rates.on_signals(ROW, fallen, 0.1 * one, 0.5)
     assert rates.bps[0] == pytest.approx(LIMITED_BACK_OFF * 0.5e6)
+
+
+def test_a_queue_that_grows_though_less_was_sent_and_all_of_it_passes_is_shared() -> None:
+    """After its first step down it goes on slowly: what passes is its own share, and says nothing of the path."""
+    for later_s, expected_bps in ((0.01, LIMITED_BACK_OFF * 0.85e6), (0.03, LIMITED_BACK_OFF * 0.5e6)):
+        rates = Rates(1)
+        rates.reset(0, MOST_BPS)
+        rates.on_measured(0, 1e6)
+        one = np.ones(1)
+        seen = Signals(
+            np.array([Usage.OVER], np.int64), 1e6 * one, 1e6 * one, 0.05 * one, 0.05 * one, 0 * one, 0.1 * one,
+            0 * one, one < 0, one < 0, one < 0, one < 0,
+        )  # fmt: skip
+        rates.on_signals(ROW, seen, 0.1 * one, 0.0)
+        second = seen._replace(arriving_bps=0.5e6 * one, carried_bps=0.5e6 * one, later_s=later_s * one)
+        rates.on_signals(ROW, second, 0.1 * one, 0.5)
+        assert rates.bps[0] == pytest.approx(expected_bps), later_s
+
+
+@pytest.mark.parametrize(
+    ("sentence", "carried_bps", "later_s", "waited_s", "expected_bps"),
+    [
+        ("the queue stands and still less passes: that is the path", 1e6, 0.1, 0.1, BACK_OFF * 1e6),
+        ("hardly less: it was measured well enough", 1.9e6, 0.1, 0.1, BACK_OFF * 2e6),
+        ("the queue is on its way down: it has helped", 1e6, -0.05, 0.1, BACK_OFF * 2e6),
+        ("packets pass without waiting: it has gone", 1e6, 0.1, 0.0, BACK_OFF * 2e6),
+    ],
+)
+def test_what_was_measured_before_the_path_became_slower_is_mended_at_once(
+    sentence: str, carried_bps: float, later_s: float, waited_s: float, expected_bps: float
+) -> None:
+    rates = Rates(1)
+    rates.reset(0, MOST_BPS)
+    rates.on_measured(0, 2.4e6)
+    one = np.ones(1)
+    first = Signals(
+        np.array([Usage.NORMAL], np.int64), 2.4e6 * one, 2e6 * one, 0.2 * one, 0.1 * one, 0 * one, 0.1 * one, 0 * one,
+        one < 0, one < 0, one < 0, one < 0,
+    )  # fmt: skip
+    rates.on_signals(ROW, first, 0.1 * one, 0.0)
+    second = first._replace(carried_bps=carried_bps * one, later_s=later_s * one, waited_s=waited_s * one)
+    rates.on_signals(ROW, second, 0.1 * one, 0.1)
+    assert rates.bps[0] == pytest.approx(expected_bps)
+    assert rates.fell_at[0] == 0.0, "it is the same step"
 
 
 def test_an_estimate_has_bounds() -> None:
