@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfu.core.allocation import Demand, Share, allocate
 from sfu.core.flow import LayerFlow, LayerPart
@@ -86,6 +88,36 @@ def test_an_estimate_that_swings_by_four_percent_makes_no_picture_jump(kbps: int
         history.append(held)
     settled = history[6:]
     assert all(rungs == settled[0] for rungs in settled)
+
+
+RUNG_BPS = st.integers(20_000, 3_000_000)
+
+
+@st.composite
+def some_demands(draw: st.DrawFn) -> tuple[Demand, ...]:
+    found = []
+    for key in range(draw(st.integers(1, 6))):
+        prices = sorted(draw(st.lists(RUNG_BPS, min_size=1, max_size=3, unique=True)))
+        rungs = tuple(Rung(layer, bps, 320 * 180 << 2 * layer) for layer, bps in enumerate(prices))
+        held = draw(st.sampled_from((None, *rungs)))
+        rank = draw(st.sampled_from(list(Rank)))
+        found.append(Demand(key, "video", len(rungs), rungs, rank, held=held, may_rise=draw(st.booleans())))
+    return tuple(found)
+
+
+@given(some_demands(), st.integers(0, 8_000_000), st.integers(0, 2_000_000))
+def test_with_more_to_spend_nobody_gets_less_but_for_somebody_who_gets_more(
+    demands: tuple[Demand, ...], budget_bps: int, more_bps: int
+) -> None:
+    """What is better for all is not asked for: who comes first may take what two others had."""
+
+    def heights(budget_bps: int) -> list[int]:
+        shares = allocate(budget_bps, demands)
+        rungs = [shares[demand.subscription].rung for demand in demands]
+        return [-1 if rung is None else rung.layer for rung in rungs]
+
+    before, after = heights(budget_bps), heights(budget_bps + more_bps)
+    assert after == before or any(now > then for then, now in zip(before, after, strict=True))
 
 
 if __name__ == "__main__":
