@@ -49,8 +49,8 @@ STANDING_S = (
 )
 # Lower: who shares a deep queue with a download gives way to it; higher: everybody is heard later
 STANDING_PATIENCE_S = 1.0  # between two steps down for that: it has to drain
-SINKS = 0.9  # what passes while the queue of a step down stands, of what that was judged by: the moment in which it was
-# measured had begun before the path became slower
+SINKS = (0.5, 0.9)  # what passes while the queue of a step down stands, of what that was judged by: the moment in which
+# it was measured had begun before the path became slower. Still less is a stall
 PATIENCE_S = (0.2, 0.5)  # between two steps down a round trip and a report pass: the first must have shown
 
 
@@ -98,13 +98,14 @@ class Rates:
         used_bps = np.maximum(signals.arriving_bps, self._used_bps[rows] * np.exp(-elapsed_s / USED_FOR_S))
         slowed = signals.carried_bps < SLOWED * used_bps
         floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
-        floods |= (signals.later_s > ROSE_S) & slowed
-        answerable = grows | floods | outstands
         # What loses packets is no passing queue, whoever has made it; nor what passes far slower than before.
         slower = floods & slowed
+        floods |= (signals.later_s > ROSE_S) & slowed
+        answerable = grows | floods | outstands
         excused = signals.is_excused & ~signals.is_losing & ~slower
         misjudged = rests & (signals.later_s > ROSE_S) & (signals.waited_s > WAITED_S)
-        misjudged &= signals.carried_bps < SINKS * self._judged_bps[rows]
+        sunk = signals.carried_bps / np.maximum(self._judged_bps[rows], 1.0)
+        misjudged &= (sunk > SINKS[0]) & (sunk < SINKS[1])
         overused = (answerable & ~excused & ~rests | misjudged) & (signals.carried_bps > 0)
         # Who sends much less than it might has hardly filled the queue alone, and drains it by sending still less.
         limited = signals.arriving_bps < LIMITED * before
@@ -123,7 +124,8 @@ class Rates:
         self.bps[rows] = np.clip(after, LEAST_BPS, self._most_bps[rows])
         fell = overused & ~misjudged | loses
         self.fell_at[rows] = np.where(fell, now, self.fell_at[rows])
-        self._judged_bps[rows] = np.where(overused, signals.carried_bps, np.where(loses, 0.0, self._judged_bps[rows]))
+        judged_bps = np.where(misjudged, 0.0, signals.carried_bps)  # it is mended once
+        self._judged_bps[rows] = np.where(overused, judged_bps, np.where(loses, 0.0, self._judged_bps[rows]))
         self._end_bps[rows] = np.where(overused, signals.carried_bps, self._end_bps[rows])
 
     def on_measured(self, row: int, bps: float) -> None:

@@ -24,9 +24,10 @@ cdef class RatesLoop:
     cdef double *most_bps
     cdef double *used_bps
     cdef int64_t normal, over
+    cdef double least_sunk, most_sunk
     cdef double least_bps, back_off, limited, limited_back_off, hardly_sends, slowed, used_for_s, growth_per_s
     cdef double packet_bits, feedback_delay_s, near, near_for_s, headroom, headroom_bps, flood_s, waited_s, rose_s
-    cdef double standing_s, sinks, again_s, passes_s, standing_patience_s, least_patience_s, most_patience_s
+    cdef double standing_s, again_s, passes_s, standing_patience_s, least_patience_s, most_patience_s
 
     def __init__(self, columns, constants, usage):
         """`usage`: the values of `Usage` by their names."""
@@ -42,7 +43,7 @@ cdef class RatesLoop:
         self.near, self.near_for_s = constants["near"], constants["near_for_s"]
         self.headroom, self.headroom_bps = constants["headroom"], constants["headroom_bps"]
         self.flood_s, self.waited_s, self.rose_s = constants["flood_s"], constants["waited_s"], constants["rose_s"]
-        self.standing_s, self.sinks = constants["standing_s"], constants["sinks"]
+        self.standing_s, (self.least_sunk, self.most_sunk) = constants["standing_s"], constants["sinks"]
         self.again_s, self.passes_s = constants["again_s"], constants["passes_s"]
         self.standing_patience_s = constants["standing_patience_s"]
         self.least_patience_s, self.most_patience_s = constants["patience_s"]
@@ -68,7 +69,8 @@ cdef class RatesLoop:
             if signals.arriving_bps < self.limited * before and self.is_shared(row, signals, used_bps, now):
                 lowest = self.limited_back_off * before
             after = min(before, max(share * signals.carried_bps, lowest))
-            self.used_bps[row] = self.end_bps[row] = self.judged_bps[row] = signals.carried_bps
+            self.used_bps[row] = self.end_bps[row] = signals.carried_bps
+            self.judged_bps[row] = 0 if misjudged else signals.carried_bps
         elif loses:
             after = min(before, max(before * (1 - 0.5 * signals.lost_share), signals.arriving_bps))
             self.judged_bps[row] = 0
@@ -84,29 +86,35 @@ cdef class RatesLoop:
     cdef bint is_misjudged(self, int64_t row, const Signals *signals) noexcept:
         if signals.later_s <= self.rose_s or signals.waited_s <= self.waited_s:
             return False
-        return signals.carried_bps < self.sinks * self.judged_bps[row]
+        cdef double sunk = signals.carried_bps / max(self.judged_bps[row], 1.0)
+        return self.least_sunk < sunk < self.most_sunk
 
     cdef bint is_shared(self, int64_t row, const Signals *signals, double used_bps, double now) noexcept:
         if now - self.fell_at[row] >= self.again_s or signals.later_s >= self.passes_s:
             return False
-        return not self.floods(signals, used_bps) and signals.waited_s <= self.standing_s
+        if self.floods(signals) or self.slows(signals, used_bps):
+            return False
+        return signals.waited_s <= self.standing_s
 
-    cdef bint floods(self, const Signals *signals, double used_bps) noexcept:
-        cdef bint slowed = signals.carried_bps < self.slowed * used_bps
-        if signals.later_s > self.flood_s or (slowed and signals.later_s > self.rose_s):
+    cdef bint floods(self, const Signals *signals) noexcept:
+        if signals.later_s > self.flood_s:
             return True
         return signals.waited_s > self.flood_s and signals.rose_s > self.rose_s
+
+    cdef bint slows(self, const Signals *signals, double used_bps) noexcept:
+        return signals.later_s > self.rose_s and signals.carried_bps < self.slowed * used_bps
 
     cdef bint is_overused(self, int64_t row, const Signals *signals, double used_bps, double now) noexcept:
         """But for its having rested."""
         cdef bint grows = signals.usage == self.over and signals.later_s > 0 and signals.rose_s >= 0
         cdef bint stands = signals.waited_s > self.standing_s
-        cdef bint floods = self.floods(signals, used_bps)
+        cdef bint floods = self.floods(signals)
         if signals.is_excused and not signals.is_losing:
             if not (floods and signals.carried_bps < self.slowed * used_bps):
                 return False
         grows = grows and signals.waited_s > self.waited_s and not signals.is_settling
-        return grows or floods or (stands and now - self.fell_at[row] >= self.standing_patience_s)
+        stands = stands and now - self.fell_at[row] >= self.standing_patience_s
+        return grows or floods or stands or self.slows(signals, used_bps)
 
     cdef double grown(self, int64_t row, const Signals *signals, double elapsed_s, double now) noexcept:
         cdef double before = self.bps[row], end_bps = self.end_bps[row], grown, headroom_bps = 0

@@ -139,10 +139,11 @@ def test_a_queue_that_grows_though_less_was_sent_and_all_of_it_passes_is_shared(
 @pytest.mark.parametrize(
     ("sentence", "carried_bps", "later_s", "waited_s", "expected_bps"),
     [
-        ("the queue stands and still less passes: that is the path", 1e6, 0.1, 0.1, BACK_OFF * 1e6),
+        ("the queue stands and still less passes: that is the path", 1.4e6, 0.1, 0.1, BACK_OFF * 1.4e6),
+        ("far less: that is a stall", 0.9e6, 0.1, 0.1, BACK_OFF * 2e6),
         ("hardly less: it was measured well enough", 1.9e6, 0.1, 0.1, BACK_OFF * 2e6),
-        ("the queue is on its way down: it has helped", 1e6, -0.05, 0.1, BACK_OFF * 2e6),
-        ("packets pass without waiting: it has gone", 1e6, 0.1, 0.0, BACK_OFF * 2e6),
+        ("the queue is on its way down: it has helped", 1.4e6, -0.05, 0.1, BACK_OFF * 2e6),
+        ("packets pass without waiting: it has gone", 1.4e6, 0.1, 0.0, BACK_OFF * 2e6),
     ],
 )
 def test_what_was_measured_before_the_path_became_slower_is_mended_at_once(
