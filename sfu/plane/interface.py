@@ -320,7 +320,8 @@ class Plane(Protocol):
         `moved_silent_s`. What the stray carries is not used. Paths stay as they are."""
 
     def set_keys(self, transport: int, keys: SrtpKeys) -> None:
-        """Once per DTLS session. From here on only the plane uses these keys."""
+        """Once per DTLS session. From here on only the plane uses these keys. What has sent already goes on with its
+        roll-over counters (RFC 3711 §3.3.1), so a remote that begins anew needs another Transport."""
 
     def set_extensions(self, transport: int, receive: ExtensionIds, send: ExtensionIds) -> None:
         """How this remote numbers header extensions, in either direction."""
