@@ -24,6 +24,7 @@ class JournalConfig:
     flush_bytes: int = 1 << 18  # a second of twenty cameras; a flush then comes before its time
     segment_bytes: int = 64 << 20  # some five minutes of a room of two: a damaged segment costs no more than that
     segment_s: float = 600.0  # so that a quiet room's segments are uploaded and checked in good time, too
+    early_packets: int = 4096  # of tracks that nobody has told of yet: the first key frames of fifty cameras. Some 5 MB
     held_bytes: int = 8 << 20  # while the disk refuses: some ten seconds of one room. Beyond, records are lost, counted
     retry_after_s: float = 1.0  # a full disk is tried again. Lower: no use, somebody must delete something
     slow_after_s: float = 0.5  # a flush that took longer is told as a slow disk: the sink's queue holds about as much

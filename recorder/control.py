@@ -52,11 +52,13 @@ class Begin(Message, frozen=True, kw_only=True):
 
 
 class Note(Message, frozen=True, kw_only=True):
-    """It happened just now. `track` is the number that the sink's frames have for it."""
+    """It happened just now. `track` is the number that the sink's frames have for it. `muted`: so is a track that
+    starts, before anything of it is taken."""
 
     recording: str
     event: AnyEvent
     track: int = 0
+    muted: bool = False
 
 
 class End(Message, frozen=True, kw_only=True):

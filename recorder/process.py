@@ -114,7 +114,7 @@ class Process:
                 self._begin(order)
             case Note(recording=recording):
                 if recording in self._takings:
-                    self._takings[recording].note(order.event, order.track)
+                    self._takings[recording].note(order.event, order.track, muted=order.muted)
             case End():
                 self._end(order)
             case Make():

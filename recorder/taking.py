@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from recorder import control
 from recorder.config import JournalConfig
-from recorder.journal import Epoch, JournalState, JournalWriter, RecordingEnded, TrackEnded
+from recorder.journal import Epoch, JournalState, JournalWriter, RecordingEnded, TrackEnded, TrackMuted, TrackStarted
 from recorder.journal.events import AnyEvent
 from recorder.withholding import Withholding
 from sfu.tap import TapReader
-from sfu.wire.tap import FrameKind
+from sfu.wire.tap import FrameKind, TapFrame
 
 JOURNAL = "journal"
 
@@ -33,6 +34,9 @@ class Taking:
     ) -> None:
         self.recording = recording
         self._withholding = Withholding()
+        # The plane sends as soon as it is asked, and signaling tells whose it is when it has heard that: the key frame
+        # that everything builds on comes in between, on a busy machine.
+        self._early: deque[TapFrame] = deque(maxlen=config.early_packets)
         self._packets = 0
         self._dropped = 0  # of sinks that were
         self._told: JournalState = JournalState.OPEN
@@ -59,11 +63,17 @@ class Taking:
         """With another socket: the one who wrote into the last is gone. Raises OSError."""
         self._close_reader()
         self._withholding = Withholding()  # numbers are given anew, and all is told again
+        self._early.clear()
         self._open_reader()
 
-    def note(self, event: AnyEvent, track: int) -> None:
+    def note(self, event: AnyEvent, track: int, *, muted: bool = False) -> None:
+        """`muted`: so is the track that starts."""
         self._withholding.on_event(event, track)
+        if muted:
+            self._withholding.on_event(TrackMuted(True), track)
         self._writer.event(time.monotonic(), event, track)
+        if isinstance(event, TrackStarted):
+            self._take_early(track)
 
     def on_timer(self, now: float) -> None:
         at = self._writer.next_timeout()
@@ -109,12 +119,31 @@ class Taking:
         writer, withholding = self._writer, self._withholding
         async for frame in reader:
             if frame.kind == FrameKind.RTP:
+                if not withholding.knows(frame.track):
+                    self._early.append(frame)
                 if not withholding.takes(frame.track):
                     continue
                 self._packets += 1
             elif frame.kind == FrameKind.TRACK_ENDED:
                 withholding.on_event(TrackEnded(), frame.track)
+                self._forget_early(frame.track)
             writer.tap_frame(frame)
+
+    def _take_early(self, track: int) -> None:
+        """What the sink had dropped before them has been noted with later ones."""
+        if self._withholding.takes(track):
+            for frame in self._early:
+                if frame.track == track:
+                    self._packets += 1
+                    self._writer.packet(
+                        track, frame.layer, frame.sequence_number, frame.arrived_at_s, frame.body, frame.recovered
+                    )
+        self._forget_early(track)
+
+    def _forget_early(self, track: int) -> None:
+        kept = [frame for frame in self._early if frame.track != track]
+        self._early.clear()
+        self._early.extend(kept)
 
 
 def boot_name() -> str:

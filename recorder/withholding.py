@@ -32,6 +32,9 @@ class Withholding:
         """Of a track that nobody has told of, nothing: it could not be told whose it is."""
         return not self._paused and track in self._owners and track not in self.tracks
 
+    def knows(self, track: int) -> bool:
+        return track in self._owners
+
     def on_event(self, event: AnyEvent, track: int) -> None:
         match event:
             case TrackStarted():

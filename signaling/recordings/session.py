@@ -389,17 +389,18 @@ class RecordingSession:
                 return  # gone meanwhile, with what the recorder was told of its owner: not named, it is not taken
             if isinstance(reply, TrackTapped):
                 track.number = reply.number
-                self._note(_started(track, reply), reply.number)
-                if track.description.muted:
+                muted = track.description.muted
+                self._note(_started(track, reply), reply.number, muted=muted)
+                if muted:
                     self._note(journal.TrackMuted(True), reply.number)
             elif isinstance(reply, Failed) and reply.code == "unknown_sink":
                 self._begin_again(None)  # the Worker is another one
 
         return on_reply
 
-    def _note(self, event: journal.AnyEvent, track: int = 0) -> None:
+    def _note(self, event: journal.AnyEvent, track: int = 0, *, muted: bool = False) -> None:
         if self.state in (State.OPENING, State.TAKING):
-            self._say(Note(recording=self.recording, event=event, track=track))
+            self._say(Note(recording=self.recording, event=event, track=track, muted=muted))
 
     def _say(self, order: AnyOrder) -> None:
         self._outputs.append(Tell(order))
