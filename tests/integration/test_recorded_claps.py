@@ -77,13 +77,15 @@ async def test_claps_of_a_rough_call_are_together_in_the_files(tmp_path: Path) -
             found.add(
                 file.participant,
                 watch(made / file.path),
-                flashes_due=within([at_s - began_s for one in them for at_s in one.flashes], until_s),
-                beeps_due=within([at_s - began_s for one in them for at_s in one.beeps], until_s),
+                # Of who comes, the first key frame may have passed before he is recorded.
+                flashes_due=within([at_s - began_s for one in them for at_s in one.flashes[1:]], until_s),
+                beeps_due=within([at_s - began_s for one in them for at_s in one.beeps[1:]], until_s),
+                most_missing=1,  # a burst that takes a picture and what repeats it
             )
         assert found.flashes.keys() == clappers.keys()
         found.check()
 
 
 def within(times: list[float], until_s: float) -> set[float]:
-    """Those that are whole in the recording."""
-    return {round(at_s, 3) for at_s in times if 0.1 < at_s < until_s}
+    """Those that are whole in the recording, and behind its first key frame, of which there is one in each turn."""
+    return {round(at_s, 3) for at_s in times if CLAP_EVERY_S + 0.1 < at_s < until_s}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tests.recorder.clap import Seen
@@ -21,12 +21,14 @@ class Claps:
     flashes: dict[str, Times] = field(default_factory=dict)
     beeps: dict[str, Times] = field(default_factory=dict)
 
-    def add(self, identity: str, seen: Seen, *, flashes_due: set[float], beeps_due: set[float]) -> None:
-        """All of them must be there."""
+    def add(
+        self, identity: str, seen: Seen, *, flashes_due: set[float], beeps_due: set[float], most_missing: int = 0
+    ) -> None:
+        """All of them must be there, but for so many of each."""
         self.flashes[identity] = _paired(seen.flashes, flashes_due)
         self.beeps[identity] = _paired(seen.beeps, beeps_due)
         missing = (flashes_due - self.flashes[identity].keys(), beeps_due - self.beeps[identity].keys())
-        assert missing == (set(), set()), (identity, missing, seen.flashes, seen.beeps)
+        assert max(map(len, missing)) <= most_missing, (identity, missing, seen.flashes, seen.beeps)
 
     @property
     def av_skews_s(self) -> list[float]:
@@ -46,13 +48,17 @@ class Claps:
                 found.setdefault(due_s, []).append(at_s)
         return [max(times) - min(times) for times in found.values() if len(times) > 1]
 
-    def check(self) -> None:
+    def check(self, judged: Callable[[Iterable[float]], float] = max) -> None:
+        """`judged`: which of the claps must keep the limits: the worst, so all of them."""
         beeps, flashes = self.between_s(lambda claps: claps.beeps), self.between_s(lambda claps: claps.flashes)
         assert self.av_skews_s and beeps and flashes, self
-        worst_s = max(map(abs, self.av_skews_s))
-        figures = f"A/V {1000 * worst_s:.1f} ms, beeps {1000 * max(beeps):.1f} ms, flashes {1000 * max(flashes):.1f} ms"
-        print(f"{figures}; {len(self.av_skews_s)} claps")
-        assert worst_s <= AV_SKEW_S and max(*beeps, *flashes) <= BETWEEN_S, (figures, self)
+        skews = list(map(abs, self.av_skews_s))
+        figures = [
+            f"{name} {1000 * judged(found):.1f} ms (worst {1000 * max(found):.1f} of {len(found)})"
+            for name, found in (("A/V", skews), ("beeps", beeps), ("flashes", flashes))
+        ]
+        print(", ".join(figures))
+        assert judged(skews) <= AV_SKEW_S and max(judged(beeps), judged(flashes)) <= BETWEEN_S, (figures, self)
 
 
 def _paired(found: list[float], due: set[float]) -> Times:
