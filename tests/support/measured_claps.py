@@ -48,8 +48,9 @@ class Claps:
                 found.setdefault(due_s, []).append(at_s)
         return [max(times) - min(times) for times in found.values() if len(times) > 1]
 
-    def check(self, judged: Callable[[Iterable[float]], float] = max) -> None:
-        """`judged`: which of the claps must keep the limits: the worst, so all of them."""
+    def check(self, judged: Callable[[Iterable[float]], float] = max, between_s: float = BETWEEN_S) -> None:
+        """`judged`: which of the claps must keep the limits: the worst, so all of them. `between_s`: the one between
+        participants."""
         beeps, flashes = self.between_s(lambda claps: claps.beeps), self.between_s(lambda claps: claps.flashes)
         assert self.av_skews_s and beeps and flashes, self
         skews = list(map(abs, self.av_skews_s))
@@ -58,7 +59,7 @@ class Claps:
             for name, found in (("A/V", skews), ("beeps", beeps), ("flashes", flashes))
         ]
         print(", ".join(figures))
-        assert judged(skews) <= AV_SKEW_S and max(judged(beeps), judged(flashes)) <= BETWEEN_S, (figures, self)
+        assert judged(skews) <= AV_SKEW_S and max(judged(beeps), judged(flashes)) <= between_s, (figures, self)
 
 
 def _paired(found: list[float], due: set[float]) -> Times:
