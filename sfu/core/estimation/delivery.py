@@ -26,7 +26,7 @@ class Stretch(NamedTuple):
     groups: int
     sent_bps: float
     arrived_bps: float
-    arrived_for_s: float
+    steady_for_s: float  # so long it took to arrive; 0: at once, or most of that was a pause
 
 
 class Pace(NamedTuple):
@@ -104,7 +104,7 @@ class Delivery:
             len(chosen),
             size / max(SHORTEST_S, float(sent_s[chosen[-1]] - sent_s[chosen[0]])),
             size / max(SHORTEST_S, arrived_for_s),
-            arrived_for_s,
+            arrived_for_s if self._gap_s[row, chosen[1:]].max() < arrived_for_s / 2 else 0.0,
         )
 
 

@@ -127,7 +127,7 @@ class Probing:
         if packet_bytes > 0:
             self._packet_bytes[row] = packet_bytes
         # Packets that queue up, one behind the other, may be a single group, but take their time.
-        told = stretch.groups >= FEWEST_GROUPS or stretch.arrived_for_s >= FEWEST_GROUPS_S
+        told = stretch.groups >= FEWEST_GROUPS or stretch.steady_for_s >= FEWEST_GROUPS_S
         if not told or stretch.arrived_bps <= 0:
             self._due_at[row] = now + FIRST_WAIT_S  # all at once: the remote was busy, and that is no failure
             return None

@@ -99,6 +99,18 @@ def test_a_stretch_is_of_what_was_sent_then() -> None:
     assert stretch.arrived_bps == pytest.approx(2e6, rel=0.01)
 
 
+@pytest.mark.parametrize(("longest_gap_s", "is_steady"), [(0.01, True), (0.09, False)])
+def test_a_stretch_of_two_groups_is_steady_unless_it_was_a_pause(longest_gap_s: float, is_steady: bool) -> None:
+    told = batch([Bottleneck(1, rate_bps=2e6)], 10.0)
+    groups = np.zeros(2, told.groups.dtype)
+    groups["sent_at_s"], groups["arrived_at_s"] = (1.0, 1.1), (2.0, 2.1)
+    groups["bytes"], groups["longest_gap_s"] = 20_000, (0.5, longest_gap_s)
+    delivery = Delivery(1)
+    delivery.reset(0)
+    delivery.on_groups(deal(ROW, np.array([2]), groups))
+    assert (delivery.stretch(0, 0.0, 10.0).steady_for_s > 0) is is_steady
+
+
 def test_in_a_stretch_a_first_group_that_was_overtaken_does_not_make_the_path_faster() -> None:
     path = Bottleneck(1, rate_bps=2e6)
     path.run(4e6, 0.0, 0.2)

@@ -67,13 +67,13 @@ def test_where_the_path_ends_it_stays_below_and_asks_less_and_less() -> None:
     assert all(total <= CAREFUL * 3e6 for _, total in prober.tried[3:])
 
 
-@pytest.mark.parametrize(("arrived_for_s", "found_bps"), [(0.1, 2.9e6), (0.01, None)])
+@pytest.mark.parametrize(("steady_for_s", "found_bps"), [(0.1, 2.9e6), (0.01, None)])
 def test_what_queues_up_is_one_group_and_tells_something_if_it_takes_its_time(
-    arrived_for_s: float, found_bps: float | None
+    steady_for_s: float, found_bps: float | None
 ) -> None:
     prober = Prober(carries_bps=3e6, goal_bps=9e6)
     prober.probing.begin(0, 7, 1.5e6, 1e6, 0.0)
-    assert prober.probing.on_answer(0, 1100.0, Stretch(2, 3e6, 2.9e6, arrived_for_s), 1.5e6, False, 0.3) == found_bps
+    assert prober.probing.on_answer(0, 1100.0, Stretch(2, 3e6, 2.9e6, steady_for_s), 1.5e6, False, 0.3) == found_bps
 
 
 def test_not_while_a_key_frame_is_on_its_way() -> None:
