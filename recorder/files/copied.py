@@ -10,6 +10,7 @@ What costs is what cannot be done without decoding:
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections import deque
 from fractions import Fraction
@@ -156,10 +157,11 @@ class CopiedFiles:
     """The files of one participant, one after the other. `path_for(number)` is without an ending."""
 
     def __init__(self, stem: Path, config: FilesConfig, *, pictures: bool, wait_s: float) -> None:
-        """`pictures`: there will be some; then sound waits for the first up to `wait_s`."""
+        """`pictures`: there will be some; then the first sound waits for the first of them up to `wait_s`."""
         self._stem = stem
         self._config = config
         self._wait_s = wait_s if pictures else 0.0
+        self._first_s = math.inf  # when he came: that may be an hour after the recording began
         self.files: list[CopiedFile] = []
         self._line = PacketLine(0)
         self._waiting: deque[Placed] = deque()
@@ -167,6 +169,7 @@ class CopiedFiles:
 
     def place(self, track: str, kind: str, timed: TimedFrame) -> bool:
         """Always true: nothing is decoded."""
+        self._first_s = min(self._first_s, timed.at_s)
         if kind == "audio":
             frame = timed.frame
             samples = opus.duration_samples(frame.bitstream) or 0
@@ -179,7 +182,7 @@ class CopiedFiles:
 
     def advance(self, settled_s: float) -> None:
         self._add_sound(self._line.fill(int(settled_s * opus.CLOCK_RATE)))
-        if not self.files and settled_s > self._wait_s:
+        if not self.files and settled_s > self._first_s + self._wait_s:
             self._begin(0.0, None)
 
     def finish(self, end_s: float) -> None:

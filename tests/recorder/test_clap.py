@@ -182,6 +182,18 @@ def seen_in_session(directory: Path, manifest: Manifest, identity: str) -> Seen:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_who_joins_late_has_one_file_from_the_beginning(tmp_path: Path, mode: Mode) -> None:
+    """His first picture is 1.9 s behind his sound, in a recording that is older than sound waits for pictures."""
+    stage = Stage([changed(ADA, from_s=6.1), Publisher("bob", first=21, seed=9)])
+    manifest = made(stage, tmp_path, with_mode(mode))
+    file = of(manifest, "ada")
+    seen = watch(tmp_path / file.path)
+    assert file.start_s == 0.0 and file.width
+    assert worst(seen.flashes, delayed(claps(10, 8.0))) < PARTICIPANT_SKEW_S
+    assert worst(seen.beeps, delayed(claps(10, 6.1))) < PARTICIPANT_SKEW_S
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_losses_for_good_are_marked_gaps_and_cost_no_time(tmp_path: Path, mode: Mode) -> None:
     lossy = changed(ADA, network=rough(5, loss=0.05, burst=3))
     manifest = made(Stage([lossy]), tmp_path, with_mode(mode))
