@@ -9,8 +9,8 @@ from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
 from sfu.plane.compiled.drops cimport (
-    DROP_NOT_CONNECTED, DROP_NOT_IN_HISTORY, DROP_NO_PAYLOAD_TYPE, DROP_RTX_REPEATED, DROP_SEND_BUFFER_FULL,
-    NOT_DROPPED,
+    DROP_NOT_CONNECTED, DROP_NOT_IN_HISTORY, DROP_NO_PAYLOAD_TYPE, DROP_RTX_LATE, DROP_RTX_REPEATED,
+    DROP_SEND_BUFFER_FULL, NOT_DROPPED,
 )
 from sfu.plane.compiled.extensions cimport LONGEST_BLOCK, PassedOn, SentDescriptor, write_block
 from sfu.plane.compiled.history cimport history_get
@@ -99,9 +99,15 @@ cdef inline int claim(
         return DROP_NOT_IN_HISTORY
     if rtx_payload_type(slot, packet) < 0:
         return DROP_NO_PAYLOAD_TYPE
+    if is_behind_switch(slot, sent):
+        return DROP_RTX_LATE
     if sent.waiting or now - sent.repeated_at < plane.limits.rtx_repeat_after_s:
         return DROP_RTX_REPEATED
     return NOT_DROPPED
+
+
+cdef inline bint is_behind_switch(const Slot *slot, const Sent *sent) noexcept nogil:
+    return slot.layer != NULL and sent.layer != slot.layer
 
 
 cdef inline void set_waiting(Plane *plane, Slot *slot, int64_t number, bint waiting) noexcept nogil:
@@ -122,6 +128,8 @@ cdef inline int repeat(
     payload_type = rtx_payload_type(slot, packet)
     if payload_type < 0:
         return DROP_NO_PAYLOAD_TYPE
+    if not cluster and is_behind_switch(slot, sent):
+        return DROP_RTX_LATE
     sent.repeated_at = now
     refusal = send_again(plane, slot, sent, packet, payload_type, now, cluster, size)
     if refusal == NOT_DROPPED and not cluster:

@@ -260,7 +260,13 @@ class Slot:
             return DropReason.NOT_IN_HISTORY
         if self._rtx_payload_type(found[1]) is None:
             return DropReason.NO_PAYLOAD_TYPE
+        if self._is_behind_switch(found[0]):
+            return DropReason.RTX_LATE
         return DropReason.RTX_REPEATED if self.sent.is_answered(number, now) else number
+
+    def _is_behind_switch(self, sent: Sent) -> bool:
+        """The receiver goes on from another layer's key frame; until that is there, it asks for what came before."""
+        return self._layer is not None and sent.layer is not self._layer
 
     def repeat(self, number: int, now: float, cluster: int = 0) -> int | DropReason:
         """Under the RTX SSRC and a number of its own (RFC 4588). Returns the datagram's size, or why it is not sent."""
@@ -271,6 +277,8 @@ class Slot:
         payload_type = self._rtx_payload_type(packet)
         if payload_type is None:
             return DropReason.NO_PAYLOAD_TYPE
+        if not cluster and self._is_behind_switch(sent):  # it has waited since before the switch
+            return DropReason.RTX_LATE
         self.sent.note_repeated(number, now)
         payload = rtx.wrap(rewrite(packet, sent.picture), number & 0xFFFF)
         extension = self._extension_block(packet, sent.picture, now)

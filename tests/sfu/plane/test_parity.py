@@ -340,7 +340,7 @@ def test_a_meeting_over_bad_networks(profile: str, seed: int) -> None:
 
 
 def test_those_networks_are_bad_enough_to_mean_something() -> None:
-    meeting = Meeting(1, GCM)
+    meeting = Meeting(5, GCM)  # one in which RTX has to wait until there is no room left
     meeting.run(600)
     counters = meeting.plane.counters
     assert meeting.tapped > 500

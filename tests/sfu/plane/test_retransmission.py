@@ -65,6 +65,35 @@ def test_what_was_sent_before_a_pause_is_not_repeated(make_plane: MakePlane) -> 
     assert len(scene.retransmit(101, sent.number)) == 1
 
 
+def test_what_came_before_a_switch_is_not_repeated(make_plane: MakePlane) -> None:
+    """The receiver goes on from the new layer's key frame, and asks for what it misses until that has come."""
+    scene = Scene(make_plane)
+    scene.subscribe(layer=2)
+    low, high = VideoSource(ssrc=40, rid="q"), VideoSource(ssrc=41, rid="f")
+    before = scene.send(*high.frame(3, key=True))
+    scene.plane.set_layer(100, 0)
+    assert len(scene.retransmit(before[0].number)) == 1, "there was no switch yet"
+    after = scene.send(*low.frame(2, key=True))
+    assert scene.retransmit(before[1].number, before[2].number) == []
+    assert scene.dropped("rtx_late") == 2
+    assert len(scene.retransmit(after[0].number, after[1].number)) == 2
+
+
+def test_what_waits_when_a_switch_comes_is_not_repeated(make_plane: MakePlane) -> None:
+    scene = Scene(make_plane, config=PlaneConfig(recovery_bps=10_000, recovery_burst_s=0.025))
+    scene.subscribe(layer=2)
+    low, high = VideoSource(ssrc=40, rid="q"), VideoSource(ssrc=41, rid="f")
+    before = scene.send(*high.frame(30, key=True))
+    scene.plane.set_layer(100, 0)
+    assert scene.plane.retransmit(100, [packet.number for packet in before], scene.now) == 30
+    left = len(scene.plane.take_output())
+    assert left < 30
+    scene.send(*low.frame(key=True))
+    scene.run_until(scene.now + 0.4)
+    assert scene.plane.counters.retransmitted == left
+    assert scene.dropped("rtx_late") == 30 - left
+
+
 def test_a_packet_is_not_repeated_before_the_answer_can_have_arrived(make_plane: MakePlane) -> None:
     scene, source = watched(make_plane)
     scene.send(*source.frame(key=True))
