@@ -74,7 +74,7 @@ class DropReason(StrEnum):
     NOT_IN_HISTORY = "not_in_history"
     RTX_REPEATED = "rtx_repeated"  # asked again before the last answer can have arrived, or while it waits
     RTX_LIMIT = "rtx_limit"  # more is asked for than may wait for the recovery rate
-    RTX_LATE = "rtx_late"  # of no use any more: it waited too long, or another layer goes on since
+    RTX_LATE = "rtx_late"  # of no use any more: it waited too long, or a lower layer goes on since
     # Sending
     SEND_BUFFER_FULL = "send_buffer_full"
     SEND_ERROR = "send_error"

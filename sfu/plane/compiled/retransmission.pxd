@@ -107,7 +107,7 @@ cdef inline int claim(
 
 
 cdef inline bint is_behind_switch(const Slot *slot, const Sent *sent) noexcept nogil:
-    return slot.layer != NULL and sent.layer != slot.layer
+    return slot.layer != NULL and sent.layer.index > slot.layer.index
 
 
 cdef inline void set_waiting(Plane *plane, Slot *slot, int64_t number, bint waiting) noexcept nogil:

@@ -265,8 +265,9 @@ class Slot:
         return DropReason.RTX_REPEATED if self.sent.is_answered(number, now) else number
 
     def _is_behind_switch(self, sent: Sent) -> bool:
-        """The receiver goes on from another layer's key frame; until that is there, it asks for what came before."""
-        return self._layer is not None and sent.layer is not self._layer
+        """It goes on from the key frame of a lower layer; until that is there, it asks for what came before. Where the
+        path carries more, there is room for that."""
+        return self._layer is not None and sent.layer.index > self._layer.index
 
     def repeat(self, number: int, now: float, cluster: int = 0) -> int | DropReason:
         """Under the RTX SSRC and a number of its own (RFC 4588). Returns the datagram's size, or why it is not sent."""

@@ -65,7 +65,7 @@ def test_what_was_sent_before_a_pause_is_not_repeated(make_plane: MakePlane) -> 
     assert len(scene.retransmit(101, sent.number)) == 1
 
 
-def test_what_came_before_a_switch_is_not_repeated(make_plane: MakePlane) -> None:
+def test_what_came_before_a_switch_down_is_not_repeated(make_plane: MakePlane) -> None:
     """The receiver goes on from the new layer's key frame, and asks for what it misses until that has come."""
     scene = Scene(make_plane)
     scene.subscribe(layer=2)
@@ -77,6 +77,10 @@ def test_what_came_before_a_switch_is_not_repeated(make_plane: MakePlane) -> Non
     assert scene.retransmit(before[1].number, before[2].number) == []
     assert scene.dropped("rtx_late") == 2
     assert len(scene.retransmit(after[0].number, after[1].number)) == 2
+    scene.plane.set_layer(100, 2)
+    scene.send(*high.frame(key=True))
+    scene.now += 1
+    assert len(scene.retransmit(after[0].number)) == 1, "up there is room for it"
 
 
 def test_what_waits_when_a_switch_comes_is_not_repeated(make_plane: MakePlane) -> None:
