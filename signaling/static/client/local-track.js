@@ -178,7 +178,7 @@ export class LocalTrack extends Emitter {
 
   async #release() {
     const released = this.#mediaTrack;
-    await this.#transceiver.sender.replaceTrack(null);
+    await this.#send(null);
     if (released) forget(released);
     this.#mediaTrack = null;
   }
@@ -191,7 +191,17 @@ export class LocalTrack extends Emitter {
     }
     mediaTrack.enabled = !this.muted;
     this.#hold(mediaTrack);
-    await this.#transceiver.sender.replaceTrack(mediaTrack);
+    await this.#send(mediaTrack);
+  }
+
+  /**
+   * The connection may be gone, and another not be there yet: that takes what there is then (`move`).
+   * @param {MediaStreamTrack | null} mediaTrack
+   */
+  async #send(mediaTrack) {
+    await this.#transceiver.sender.replaceTrack(mediaTrack).catch((error) => {
+      if (error.name !== 'InvalidStateError') throw error;
+    });
   }
 
   /** @param {MediaStreamTrack} mediaTrack */
