@@ -12,15 +12,15 @@ full first.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from loadtest.machine import pinned
 from loadtest.traffic import addresses
 from loadtest.traffic.compiled._engine import Engine, Fan
 from loadtest.traffic.connection import bound_socket
@@ -123,7 +123,7 @@ def main() -> None:
     report: Callable[[str], object] = print
     report(f"{'wanted':>9}{'sent/s':>10}{'received/s':>12}{'own/s':>8}{'lost':>8}{'CPU %':>8}{'full at/s':>11}")
     for rate in options.rates:
-        with Setting(cores[-1], max(1, round(rate / SAMPLES_PER_S))) as setting, _pinned(cores[0]):
+        with Setting(cores[-1], max(1, round(rate / SAMPLES_PER_S))) as setting, pinned(cores[0]):
             setting.step(rate, 0.5)
             step = setting.step(rate, options.duration)
         report(
@@ -132,16 +132,6 @@ def main() -> None:
             + (f"  {step.undecryptable} were not what was sent" if step.undecryptable else "")
         )
         sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _pinned(core: int) -> Iterator[None]:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 if __name__ == "__main__":

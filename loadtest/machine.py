@@ -1,9 +1,11 @@
-"""What a figure must be read with: the machine, and what else it did."""
+"""What a figure must be read with: the machine, and what else it did; and staying on one of its cores."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,3 +48,14 @@ def _governor(file: Path) -> str | None:
         return file.read_text().strip()
     except OSError:
         return None
+
+
+@contextlib.contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """This thread, and what it starts meanwhile, stay on that core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -23,7 +21,7 @@ from loadtest.compare.namespace import own_network
 from loadtest.compare.ours import Ours
 from loadtest.compare.results import Row, Run
 from loadtest.compare.servers import CannotCompare, Server
-from loadtest.machine import read_machine
+from loadtest.machine import pinned, read_machine
 from loadtest.plans import Plan, Rates
 from loadtest.traffic import SrtpChoice, Unavailable
 
@@ -81,7 +79,7 @@ def run(parsed: argparse.Namespace) -> int:
         return 2
     machine = read_machine()
     try:
-        with own_network() as address, _pinned(parsed.generator_core):
+        with own_network() as address, pinned(parsed.generator_core):
             rows = asyncio.run(_compare(parsed, address))
     except (CannotCompare, Unavailable) as error:
         print(f"sfu loadtest: {error}", file=sys.stderr)
@@ -146,16 +144,6 @@ def order_of_runs(parsed: argparse.Namespace) -> Iterator[Task]:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _pinned(core: int) -> Iterator[None]:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _names(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
