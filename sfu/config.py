@@ -36,6 +36,7 @@ class WorkerConfig:
     estimation_interval_s: float = 0.05  # how often all paths are looked at: half of a remote's pace of reporting.
     # Higher: fewer wake-ups, but overuse is answered later
     estimation_rest_s: float = 0.25  # the same while nobody reports: the first report waits so long at most
+    trace_estimates: str = ""  # for debugging: a file of which each Worker writes one, with its number behind the name
     receiver_estimate_lasts_s: float = 15.0  # REMB, from who has no transport-cc: browsers send one a second, and who
     # has stopped may have crashed. Lower: the budget jumps up when a few are lost
     layer_stopped_after_s: float = 1.0  # silent while others flow. Lower: shorter freezes; higher: fewer switches

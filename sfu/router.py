@@ -22,6 +22,7 @@ from sfu.context import Context
 from sfu.control import AnyCommand, AnyNotice, AnyReply, Candidate, Failed, SinkLost, TransportChanged
 from sfu.core.errors import Refused
 from sfu.core.estimation.estimator import Estimator
+from sfu.core.estimation.traced import TracedEstimator
 from sfu.core.reports import ServerClock
 from sfu.core.types import TransportState
 from sfu.endpoint import Endpoint
@@ -63,11 +64,14 @@ class Router:
         random: Random,
         on_work: Callable[[], None] = lambda: None,
         process_cpu_s: Callable[[], float] = lambda: 0.0,
+        trace: Callable[[str], object] | None = None,
     ) -> None:
-        """`on_work` says that `poll` or `on_timeout` has something outside of a call to this: DTLS has got on."""
+        """`on_work` says that `poll` or `on_timeout` has something outside of a call to this: DTLS has got on.
+        `trace` is given lines of what the estimator is told."""
         self._notices: deque[AnyNotice] = deque()
         self._on_work = on_work
-        estimator = Estimator(config.transports, config.budget_bps)
+        sizes = config.transports, config.budget_bps
+        estimator = Estimator(*sizes) if trace is None else TracedEstimator(*sizes, trace)
         self.context = Context(config, plane, estimator, clock, random, self._notices.append, process_cpu_s)
         self.counters = self.context.counters
         self.registry = Registry(self.context)

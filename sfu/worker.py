@@ -13,6 +13,7 @@ from collections.abc import Callable
 from math import inf
 from random import Random, SystemRandom
 from time import monotonic, process_time, time
+from typing import TextIO
 
 from sfu.config import WorkerConfig
 from sfu.control import AnyCommand, AnyNotice, AnyReply
@@ -53,6 +54,10 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
+        self._trace: TextIO | None = None
+        if config.trace_estimates:  # whole lines, for whoever looks while it runs
+            path = f"{config.trace_estimates}.{config.worker_index}"
+            self._trace = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115  closed with the Worker
         self.router = Router(
             config,
             plane,
@@ -62,6 +67,7 @@ class Worker:
             random=random or SystemRandom(),
             on_work=self._turn_soon,
             process_cpu_s=process_time,
+            trace=None if self._trace is None else self._trace.write,
         )
 
     def start(self) -> None:
@@ -89,6 +95,8 @@ class Worker:
                 handle.cancel()
         await self.router.transports.aclose()
         self.plane.close()
+        if self._trace is not None:
+            self._trace.close()
 
     def _on_events(self, events: list[Event]) -> None:
         self.router.on_events(events, monotonic())

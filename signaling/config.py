@@ -64,6 +64,7 @@ class ServerConfig:
     min_downlink: int = _DEFAULT_WORKER.least_budget_bps
     max_downlink: int = _DEFAULT_WORKER.budget_bps
     loudest: int = _DEFAULT_WORKER.loudest
+    trace_estimates: str = _DEFAULT_WORKER.trace_estimates
     ice_server: tuple[IceServer, ...] = field(default=(), repr=False)  # with credentials
     turn_server: tuple[str, ...] = ()
     turn_secret: str = field(default="", repr=False)
@@ -160,6 +161,7 @@ class ServerConfig:
             least_budget_bps=self.min_downlink,
             budget_bps=self.max_downlink,
             loudest=self.loudest,
+            trace_estimates=self.trace_estimates,
         )
 
 

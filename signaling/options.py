@@ -199,6 +199,13 @@ OPTIONS: Final = (
     ),
     Option("recordings_upload_journal", "Store", values.switch, "send journals, too; files can be made anew of them"),
     Option("recordings_upload_delete", "Store", values.switch, "delete here what has been verified there"),
+    Option(
+        "trace_estimates",
+        "Logs",
+        str,
+        "write all that estimates are made of to FILE.0, of Worker 1 to FILE.1, …: large, for debugging",
+        "FILE",
+    ),
     Option("log_format", "Logs", values.one_of("text", "json"), "lines for people, or for programs", "text|json"),
     Option(
         "return_timeout",

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ from sfu.control import (
     TransportChanged,
     TransportOpened,
 )
+from sfu.core.estimation.traced import replay
 from sfu.core.types import Codec
 from sfu.plane.fallback.srtp import SrtpSession
 from sfu.plane.interface import Event, PlaneConfig, RtcpReceived, SrtpKeys
@@ -238,6 +240,19 @@ async def test_a_listener_that_fails_does_not_stop_the_worker(caplog: pytest.Log
     for remote in (ann, bob):
         await remote.close()
     await running.worker.aclose()
+
+
+async def test_what_its_estimator_is_told_is_traced_when_asked_for(tmp_path: Path) -> None:
+    running = Running()
+    config = WorkerConfig(worker_index=3, addresses=("127.0.0.1",), trace_estimates=str(tmp_path / "estimates"))
+    running.worker = await open_worker(config, running.notices.append)
+    ann, bob, _ = await watching(running)
+    for remote in (ann, bob):
+        await remote.close()
+    await running.worker.aclose()
+    lines = (tmp_path / "estimates.3").read_text().splitlines()
+    assert lines[0] == f'["begin",{config.transports},{config.budget_bps}]'
+    assert '"set_goal"' in "".join(lines) and list(replay(lines))
 
 
 async def test_offers_all_addresses_and_what_is_announced(running: Running) -> None:

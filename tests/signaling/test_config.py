@@ -126,6 +126,7 @@ def test_every_option_has_a_flag_a_variable_and_a_key_of_the_file(tmp_path: Path
         "webhook_allow": "10.0.0.0/8",
         "log_level": "debug",
         "log_format": "json",
+        "trace_estimates": str(tmp_path / "estimates"),
         "drain_timeout": "10m",
         "turn_server": "turn:turn.example.org:3478",
         "turn_secret": "north-of-the-river",

@@ -38,7 +38,13 @@ PATIENT = TransportConfig(connect_timeout_s=1e9)
 class Call:
     """The server, the network and the clock."""
 
-    def __init__(self, seed: int = 1, config: WorkerConfig | None = None, delay_s: float = 0.02) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        config: WorkerConfig | None = None,
+        delay_s: float = 0.02,
+        trace: Callable[[str], object] | None = None,
+    ) -> None:
         self.random = Random(seed)
         self.now = 100.0
         self.delay_s = delay_s
@@ -51,6 +57,7 @@ class Call:
             certificate=CERTIFICATES,
             clock=ServerClock(UNIX_AT_ZERO_S),
             random=Random(seed),
+            trace=trace,
         )
         self.notices: list[AnyNotice] = []
         self._remotes: dict[int, Remote] = {}

@@ -91,10 +91,13 @@ class Scenario:
 class Stage:
     """A scenario while it runs."""
 
-    def __init__(self, scenario: Scenario, seed: int | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int | None = None, trace: Callable[[str], object] | None = None
+    ) -> None:
         self.scenario = scenario
         self.trace = Trace()
-        self.call = Call(scenario.seed if seed is None else seed, WorkerConfig(transport=PATIENT), delay_s=0.01)
+        seed = scenario.seed if seed is None else seed
+        self.call = Call(seed, WorkerConfig(transport=PATIENT), delay_s=0.01, trace=trace)
         self.began_at = self.call.now
         self.publishers = [self._publish(f"p{n:02}", packets) for n, packets in enumerate(scenario.cameras)]
         self.call.run(1.0)
