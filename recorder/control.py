@@ -97,21 +97,22 @@ class Ping(Message, frozen=True, kw_only=True):
 
 class Storage(Message, frozen=True, kw_only=True):
     """Where recordings go, `s3://BUCKET/PREFIX`, and where those lie that are sent: each in a directory of its name
-    below `recordings`. `with_journal`, `delete`: as in recorder/uploads/config.py."""
+    below `recordings`. `with_journal`: as in recorder/uploads/config.py."""
 
     recordings: str
     url: str
     endpoint: str | None
     with_journal: bool
-    delete: bool
 
 
 class Upload(Message, frozen=True, kw_only=True):
     """Of a recording whose files are made. It may be said again. `order`: greater than any before of this recording, so
-    that what becomes of it is not taken for what becomes of the next one."""
+    that what becomes of it is not taken for what becomes of the next one. `delete`: of what is here, what has been
+    verified there, before Uploaded is said."""
 
     recording: str
     order: int
+    delete: bool = False
 
 
 AnyOrder = Begin | Note | End | Make | Mix | StopMix | Ping | Storage | Upload
@@ -189,8 +190,8 @@ class MixFailed(Message, frozen=True, kw_only=True):
 
 
 class Uploaded(Message, frozen=True, kw_only=True):
-    """All of it is in the storage, and was verified there; then it was deleted here, where that is wished. `order`: as
-    in the Upload that this answers. `sent_bytes`: of what was not there already."""
+    """All of it is in the storage, and was verified there; then it was deleted here, if so ordered. `order`: as in
+    the Upload that this answers. `sent_bytes`: of what was not there already."""
 
     recording: str
     order: int

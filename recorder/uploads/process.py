@@ -71,8 +71,8 @@ class Process:
         match order:
             case Storage():
                 self._do(self._open(order))
-            case Upload(recording=recording, order=number):
-                self._do(self._submit(recording, number))
+            case Upload():
+                self._do(self._submit(order))
             case Ping():
                 self._say(Pong())
 
@@ -91,7 +91,7 @@ class Process:
     async def _open(self, order: Storage) -> None:
         self._recordings = Path(order.recordings)
         self._target = parse_target(order.url, order.endpoint)
-        self._config = replace(UploadConfig(), with_journal=order.with_journal, delete=order.delete)
+        self._config = replace(UploadConfig(), with_journal=order.with_journal)
         try:
             await self._opened()
         except CannotUpload as error:
@@ -106,16 +106,17 @@ class Process:
             await self._uploads.take_up(self._recordings)
         return self._uploads
 
-    async def _submit(self, recording: str, order: int) -> None:
+    async def _submit(self, wanted: Upload) -> None:
+        recording, order = wanted.recording, wanted.order
         directory = self._recordings / recording
-        if self._is_there(directory):
+        if self._is_there(directory, deleted=wanted.delete):
             self._say(control.Uploaded(recording=recording, order=order, sent_bytes=0))
             return
         while True:
             try:
                 uploads = await self._opened()
                 self._orders[recording] = order  # of an attempt that is under way, or else of the next
-                await uploads.submit(directory)
+                await uploads.submit(directory, delete=wanted.delete)
                 return
             except FileNotFoundError:
                 self._say(UploadFailed(recording=recording, order=order, reason="it is not there any more"))
@@ -124,10 +125,12 @@ class Process:
                 self._say(UploadDelayed(recording=recording, reason=str(error)))
             await asyncio.sleep(SUBMIT_AGAIN_S)
 
-    def _is_there(self, directory: Path) -> bool:
-        """All of it: signaling was gone when it was told, or had not asked yet."""
+    def _is_there(self, directory: Path, *, deleted: bool) -> bool:
+        """All of it, and deleted here if that is wished: signaling was gone when it was told, or had not asked yet."""
         known = state.load(directory)
         if known is None or known.standing != "uploaded" or known.target != str(self._target):
+            return False
+        if deleted and not known.delete:
             return False
         return known.objects.keys() >= set(mixes(directory))
 

@@ -80,16 +80,18 @@ class Uploads:
         self._schedule = Schedule(config, random.random)
         self._pool = ThreadPoolExecutor(config.concurrency + 1, "upload")  # one more, for the disk
         self._attempts: set[asyncio.Task[None]] = set()
-        self._again: set[str] = set()  # there is more of them than when their attempt began
+        self._again: dict[str, bool] = {}  # there is more of them than when their attempt began; whether to delete
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def submit(self, directory: Path) -> None:
-        """When this returns, it will be sent, though we are killed; all that is there now. Raises OSError."""
+    async def submit(self, directory: Path, *, delete: bool | None = None) -> None:
+        """When this returns, it will be sent, though we are killed; all that is there now. `delete`: here, what is
+        verified there; None: as the configuration says. Raises OSError."""
+        delete = self._config.delete if delete is None else delete
         if self._schedule.is_under_way(str(directory)):
-            self._again.add(str(directory))
+            self._again[str(directory)] = delete
         elif str(directory) not in self._schedule.names:
-            await self._loop.run_in_executor(self._pool, self._begin, directory)
+            await self._loop.run_in_executor(self._pool, self._begin, directory, delete)
             self._schedule.submit(str(directory), time.time())
         self._go_on()
 
@@ -154,14 +156,14 @@ class Uploads:
             else:
                 self._tell(Uploaded(directory, sent.objects, sent.size_bytes, sent.sent_bytes))
         if not self._schedule.is_under_way(name):
-            self._again.discard(name)
+            self._again.pop(name, None)
         self._go_on()
 
     async def _submit_again(self, directory: Path) -> None:
         """What has been verified is not sent a second time."""
-        self._again.discard(str(directory))
+        delete = self._again.pop(str(directory))
         try:
-            await self.submit(directory)
+            await self.submit(directory, delete=delete)
         except OSError as error:
             self._tell(Failed(directory, str(error)))
 
@@ -177,14 +179,14 @@ class Uploads:
 
     # --- in threads ---
 
-    def _begin(self, directory: Path) -> None:
+    def _begin(self, directory: Path, delete: bool) -> None:
         """Also if it was given up, or has been sent: files may have been made anew. What is there is not sent again."""
         before, target = states.load(directory), str(self._bucket.target)
         known = before.objects if before is not None and before.target == target else {}
         state = UploadState(
             target=target,
             with_journal=self._config.with_journal,
-            delete=self._config.delete,
+            delete=delete,
             since=time.time(),
             objects=known,
         )

@@ -25,20 +25,25 @@ from signaling.recordings.book import Book
 from signaling.recordings.options import MixOptions, StoredMix
 from signaling.records import StoredRecording
 
-_UNFINISHED: Final = frozenset({"waiting", "mixing"})
 ID_BYTES: Final = 10
 
 
 class Mixes:
-    """`path_of`: where a recording lies."""
+    """`path_of`: where a recording lies. `given_up` is told of recordings: a mix will not be made after all."""
 
     def __init__(
-        self, book: Book, path_of: Callable[[str], Path], tell: Callable[[AnyOrder], None], most: RecordingLimits
+        self,
+        book: Book,
+        path_of: Callable[[str], Path],
+        tell: Callable[[AnyOrder], None],
+        most: RecordingLimits,
+        given_up: Callable[[str], None] = lambda recording: None,
     ) -> None:
         self._book = book
         self._path_of = path_of
         self._tell = tell
         self._most = most
+        self._given_up = given_up
         self._shares: dict[str, float] = {}  # of those under way
 
     # --- for those who want them ---
@@ -48,7 +53,7 @@ class Mixes:
         one = self._recording(recording)
         if one.state != "ready":
             raise Refused("recording_running", f"its files are not made: it is {one.state}")
-        if one.upload is not None and one.upload.freed_bytes:
+        if one.upload is not None and (one.upload.freed_bytes or one.upload.freeing):
             raise Refused("unknown_file", f"its files are in {one.upload.url}, and not here any more")
         if contradiction := options.contradiction(self._most.mix_pixels, self._most.mix_frames_per_s):
             raise Refused("conflict", contradiction)
@@ -90,7 +95,10 @@ class Mixes:
         mix = self.mix(recording, id)
         one = self._recording(recording)
         self._stop(one, mix)
-        await self._book.change(one, None, mixes=tuple(other for other in one.mixes if other.id != id))
+        kept = self._book.change_soon(one, None, mixes=tuple(other for other in one.mixes if other.id != id))
+        self._given_up(recording)
+        self._book.check_store()
+        await kept
         await asyncio.to_thread(self.path(recording, mix).unlink, missing_ok=True)
 
     # --- for the recordings ---
@@ -99,7 +107,7 @@ class Mixes:
         """Whatever is not made yet, after the recorder was lost, or the server."""
         for one in self._book.by_id.values():
             for mix in one.mixes:
-                if mix.state in _UNFINISHED:
+                if mix.is_unfinished:
                     self._order(one, mix)
 
     def forget(self, one: StoredRecording) -> None:
@@ -109,7 +117,7 @@ class Mixes:
 
     def on_word(self, one: StoredRecording, word: Mixing | Mixed | MixFailed) -> None:
         mix = next((mix for mix in one.mixes if mix.id == word.mix), None)
-        if mix is None or mix.state not in _UNFINISHED:
+        if mix is None or not mix.is_unfinished:
             return
         match word:
             case Mixing(share=share):
@@ -120,6 +128,7 @@ class Mixes:
                 self._change(one, replace(mix, state="ready", size_bytes=size_bytes), events.RecordingMixReady)
             case MixFailed(reason=reason):
                 self._change(one, replace(mix, state="failed", reason=reason), events.RecordingMixFailed)
+                self._given_up(one.id)
 
     # --- the rest ---
 
@@ -132,7 +141,7 @@ class Mixes:
     def _check_limits(self, one: StoredRecording) -> None:
         if len(one.mixes) >= self._most.mixes_per_recording:
             raise Refused("limit", f"the recording has its {self._most.mixes_per_recording} mixes")
-        waiting = sum(mix.state in _UNFINISHED for each in self._book.by_id.values() for mix in each.mixes)
+        waiting = sum(mix.is_unfinished for each in self._book.by_id.values() for mix in each.mixes)
         if waiting >= self._most.mixes_waiting:
             raise Refused("limit", f"{waiting} mixes wait already")
 
@@ -148,11 +157,11 @@ class Mixes:
 
     def _stop(self, one: StoredRecording, mix: StoredMix) -> None:
         self._shares.pop(mix.id, None)
-        if mix.state in _UNFINISHED:
+        if mix.is_unfinished:
             self._tell(StopMix(recording=one.id, mix=mix.id))
 
     def _change(self, one: StoredRecording, changed: StoredMix, event: type[events.RecordingEvent] | None) -> None:
-        if changed.state not in _UNFINISHED:
+        if not changed.is_unfinished:
             self._shares.pop(changed.id, None)
         mixes = tuple(changed if mix.id == changed.id else mix for mix in one.mixes)
         self._book.change_soon(one, event, {"mix": changed.id, "reason": changed.reason}, mixes=mixes)

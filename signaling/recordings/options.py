@@ -75,12 +75,13 @@ class Destination(Struct, frozen=True, kw_only=True):
 
 class UploadStanding(Struct, frozen=True, kw_only=True):
     """How far a recording has come on its way to storage. `reason`: why it, or its last attempt, failed. `freed_bytes`:
-    deleted here, as it is there. `since`: Unix time."""
+    deleted here, as it is there. `freeing`: that is under way, and nothing is made of it now. `since`: Unix time."""
 
     state: UploadState
     url: str
     reason: str = ""
     freed_bytes: int = 0
+    freeing: bool = False
     since: float = 0.0
 
 
@@ -117,6 +118,10 @@ class StoredMix(Struct, frozen=True, kw_only=True):
     state: MixState = "waiting"
     reason: str = ""
     size_bytes: int = 0
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in ("waiting", "mixing")
 
 
 class RecordedFile(Struct, frozen=True, kw_only=True):

@@ -85,7 +85,7 @@ class Recordings:
         self._uploading: Uploading | None = None
         if directory is not None and destination is not None:
             self._uploading = Uploading(directory, destination, self._book, limits)
-        self.mixes = Mixes(self._book, self.path, self._recorder.tell, most)
+        self.mixes = Mixes(self._book, self.path, self._recorder.tell, most, self._on_mix_given_up)
 
     def open(self) -> None:
         """Goes on with what the store has."""
@@ -332,6 +332,10 @@ class Recordings:
             )
         elif isinstance(word, control.Failed):
             self._book.change_soon(one, events.RecordingFailed, state="failed", reason=word.reason)
+
+    def _on_mix_given_up(self, id: str) -> None:
+        if self._uploading is not None:
+            self._uploading.on_mix_given_up(id)
 
     def _on_recorder_lost(self) -> None:
         for id in list(self._sessions):

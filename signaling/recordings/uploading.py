@@ -1,6 +1,10 @@
 """Recordings on their way to storage, and the process that sends them. A shell.
 
     ready ─► Uploading ─ Upload ─► recorder/uploads/process.py ─► Uploaded, UploadDelayed, UploadFailed ─► book.py
+                            └────── once more, to delete here ◄──────┘
+
+What is here is deleted by an order of its own, when all of it is there and no mix is being made of it: only here is it
+known whether somebody has asked for one, and from that order on nobody can.
 
 Which parts have arrived stands in each recording's directory, so that the next process goes on with them.
 """
@@ -50,7 +54,6 @@ class Uploading:
             url=destination.url,
             endpoint=destination.endpoint,
             with_journal=destination.with_journal,
-            delete=destination.delete,
         )
         self._process = RecorderProcess(
             "recorder.uploads.process", "the uploader", greeting, self._on_word, self._on_lost, limits
@@ -70,8 +73,7 @@ class Uploading:
 
     def send(self, id: str) -> UploadStanding:
         """All of it that is here now is under way from now on: until it is there, or is given up after a week."""
-        self._under_way[id] = next(self._orders)
-        self._process.tell(Upload(recording=id, order=self._under_way[id]))
+        self._order(id)
         return UploadStanding(state="uploading", url=f"{self._destination.url}{id}/", since=time.time())
 
     def send_mix(self, id: str) -> None:
@@ -82,12 +84,18 @@ class Uploading:
             since = one.upload.since if one.upload.state == "uploading" else time.time()
             self._book.change_soon(one, None, upload=replace(self.send(id), since=since))
 
+    def on_mix_given_up(self, id: str) -> None:
+        """It failed, or nobody wants it any more: what is there may have waited for it to be deleted here."""
+        one = self._book.by_id.get(id)
+        if one is not None and one.upload is not None and one.upload.state == "uploaded" and self._may_free(one):
+            self._free(one, one.upload)
+
     def take_up(self, one: StoredRecording) -> None:
         """After a restart. Also what was ready before there was storage."""
         if one.upload is None:
             self._book.change_soon(one, None, upload=self.send(one.id))
         elif one.upload.state == "uploading":
-            self.send(one.id)
+            self._order(one.id, delete=one.upload.freeing)
 
     async def close(self) -> None:
         """What is under way is gone on with by the next server. Idempotent."""
@@ -108,20 +116,41 @@ class Uploading:
                 self._book.by_id[one.id] = replace(one, upload=replace(one.upload, reason=reason))
             case UploadFailed(reason=reason):
                 self._outcomes["failed"] += 1
-                failed = replace(one.upload, state="failed", reason=reason)
+                failed = replace(one.upload, state="failed", reason=reason, freeing=False)
                 self._book.change_soon(one, events.RecordingUploadFailed, {"reason": reason}, upload=failed)
             case Uploaded(sent_bytes=sent_bytes):
-                self._outcomes["uploaded"] += 1
                 self._sent_bytes += sent_bytes
-                there = replace(one.upload, state="uploaded", reason="", freed_bytes=self._freed_bytes(one))
-                self._book.change_soon(one, events.RecordingUploaded, {"url": there.url}, upload=there)
+                if self._may_free(one):
+                    self._free(one, one.upload)
+                else:
+                    self._on_uploaded(one, one.upload)
+
+    def _on_uploaded(self, one: StoredRecording, standing: UploadStanding) -> None:
+        self._outcomes["uploaded"] += 1
+        freed_bytes = self._freed_bytes(one) if standing.freeing else standing.freed_bytes
+        there = replace(standing, state="uploaded", reason="", freed_bytes=freed_bytes, freeing=False)
+        self._book.change_soon(one, events.RecordingUploaded, {"url": there.url}, upload=there)
+
+    def _may_free(self, one: StoredRecording) -> bool:
+        """Whether what is here is to be deleted now."""
+        if not self._destination.delete or one.upload is None or one.upload.freeing or one.upload.freed_bytes:
+            return False
+        return not any(mix.is_unfinished for mix in one.mixes)
+
+    def _free(self, one: StoredRecording, standing: UploadStanding) -> None:
+        self._order(one.id, delete=True)
+        self._book.change_soon(one, None, upload=replace(standing, state="uploading", reason="", freeing=True))
+
+    def _order(self, id: str, *, delete: bool = False) -> None:
+        self._under_way[id] = next(self._orders)
+        self._process.tell(Upload(recording=id, order=self._under_way[id], delete=delete))
 
     def _freed_bytes(self, one: StoredRecording) -> int:
-        if not self._destination.delete:
-            return 0
         made_bytes = sum(file.size_bytes for file in one.files) + sum(mix.size_bytes for mix in one.mixes)
         return made_bytes + (one.bytes if self._destination.with_journal else 0)
 
     def _on_lost(self) -> None:
         for id, order in self._under_way.items():
-            self._process.tell(Upload(recording=id, order=order))
+            one = self._book.by_id.get(id)
+            freeing = one is not None and one.upload is not None and one.upload.freeing
+            self._process.tell(Upload(recording=id, order=order, delete=freeing))

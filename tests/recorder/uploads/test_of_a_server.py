@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +20,7 @@ from recorder import control, manifest
 from recorder.uploads import UploadConfig, Uploads, parse_target, state
 from recorder.uploads.process import Process
 from signaling.api.recording_models import RecordingUpload
+from signaling.client import Endpoint
 from signaling.client.api import ServerApi
 from signaling.recordings.options import MixOptions, RecordingOptions
 from signaling.recordings.retaining import Retaining
@@ -26,7 +28,8 @@ from signaling.recordings.retention import Retention
 from signaling.server import Server
 from tests.signaling.api.calling import declined, present
 from tests.signaling.api.test_moderation import asking
-from tests.signaling.servers import serving
+from tests.signaling.servers import serving, token
+from tests.support.clapping import clapping
 from tests.support.cutting import Forwarder, forwarding
 from tests.support.seaweed import BUCKET, ENVIRONMENT, seaweed
 
@@ -73,9 +76,9 @@ async def retained(server: Server, id: str) -> bool:
     return id in {one.id for one in server.recordings.of_room(None)}
 
 
-async def recorded(server: Server, api: ServerApi) -> str:
+async def recorded(server: Server, api: ServerApi, least_bytes: int = 1) -> str:
     id = (await api.start_recording("demo", RecordingOptions(mode="audio"))).id
-    await until(lambda: server.recordings.recording(id).bytes > 0)
+    await until(lambda: server.recordings.recording(id).bytes >= least_bytes)
     await api.stop_recording(id)
     return id
 
@@ -187,6 +190,52 @@ def uploaded_of(server: Server, id: str) -> list[str]:
     return [] if one is None or one.state != "uploaded" else [one.url]
 
 
+@contextmanager
+def mixes_wait(directory: Path) -> Iterator[None]:
+    """Somebody else on this machine is having one made, until the end of the block."""
+    with (directory / f"sfu-mixing-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["made", "given up"])
+async def test_nothing_is_deleted_here_while_a_mix_waits_to_be_made_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))  # of the processes that are started: for their lock
+    (tmp_path / "seaweed").mkdir()
+    with seaweed(tmp_path / "seaweed") as storage:
+        async with (
+            forwarding(storage.port) as path,
+            uploading(path, tmp_path) as (server, api),
+            clapping(server.url, "demo", token("ada"), asyncio.get_running_loop().time(), Endpoint),
+        ):
+            path.refuse()
+            id = await recorded(server, api, least_bytes=20_000)
+            await comes_to(api, id, lambda upload: upload.reason != "")
+            stem = tmp_path / "all" / id / "files" / "ada.flac"
+            assert stem.exists()
+            with mixes_wait(tmp_path / "tmp"):
+                mix = await api.create_mix(id, MixOptions(container="ogg"))
+                path.refuse(False)
+                await comes_to(api, id, lambda upload: upload.state == "uploaded")
+                assert stem.exists() and server.recordings.mixes.mix(id, mix.id).state == "waiting"
+                if not wanted:
+                    await api.delete_mix(id, mix.id)
+            if wanted:
+                await until(lambda: not server.recordings.mixes.mix(id, mix.id).is_unfinished)
+                assert server.recordings.mixes.mix(id, mix.id).state == "ready"
+            await until(lambda: not stem.exists() and len(uploaded_of(server, id)) == 1)
+            assert storage.read(f"of/{id}/files/ada.flac")
+            kept = f"of/{id}/mixes/{mix.id}.ogg"
+            assert (kept in storage.keys("of/")) == wanted and not list((tmp_path / "all" / id).glob("mixes/*"))
+            with declined("unknown_file"):
+                await api.create_mix(id, MixOptions(container="ogg"))
+
+
 async def metrics(server: Server) -> dict[str, float]:
     """Of uploads, by name and labels as they are written."""
     async with aiohttp.ClientSession() as http, http.get(f"{server.url}/metrics") as response:
@@ -223,7 +272,7 @@ async def test_what_becomes_of_it_answers_an_order_also_if_it_was_gone_on_with_b
         return known is not None and known.standing == "failed"
 
     greeting = control.Storage(
-        recordings=str(tmp_path), url="s3://calls/", endpoint="http://127.0.0.1:9", with_journal=False, delete=False
+        recordings=str(tmp_path), url="s3://calls/", endpoint="http://127.0.0.1:9", with_journal=False
     )
     process.on_frame(control.encode(greeting))
     await until(gave_up)
