@@ -94,7 +94,7 @@ def test_losses_on_the_way_up_are_the_publishers_and_not_the_listeners() -> None
     assert (ada.direction, ada.cause) == ("up", "loss")
     publisher.loss_up = 0.0
     call.run(30.0)
-    assert words(call, "ada")[-1] == "good"
+    assert (words(call, "ada")[-1], words(call, "bob")) == ("good", ["good"])
 
 
 def test_what_was_lost_on_the_way_up_and_came_back_excuses_no_loss_on_the_way_down() -> None:

@@ -31,35 +31,55 @@ class ReceivedQuality:
         self._kind = kind
         self._clock_rate = clock_rate
         self._losses = Losses()
-        self._jitter: int | None = None  # as last reported
+        self._reported: ReportBlock | None = None
         self._stalls = Stalls()
         self._pictures_lost = 0
+        self._pictures_lost_lately = 0  # since the last look
+        # A report tells of what was before it, of up to five seconds. So what never reached the server excuses those
+        # that may tell of it still, however long ago it was looked at.
+        self._missing = 0.0  # the most of it, from the look on that took the last report
+        self._excused = 0.0  # of what that one told
 
     def on_report(self, block: ReportBlock) -> None:
-        self._losses.on_totals(block.highest_sequence, block.packets_lost)
-        self._jitter = block.jitter
+        if self._reported is None:
+            self._losses.on_totals(block.highest_sequence, block.packets_lost)
+        self._reported = block
 
     def on_picture_lost(self) -> None:
         """What it was being sent cannot be decoded."""
-        self._pictures_lost += 1
+        self._pictures_lost_lately += 1
 
     def assess(
         self, share: Share, source: PublishedQuality, rtt_s: float | None, now: float, *, redundant: bool = False
     ) -> Score | None:
         """`redundant`: it is sent as RED."""
-        self.loss = beside(self._losses.share, source.missing)
-        self.jitter_s = 0.0 if self._jitter is None else max(0.0, self._jitter / self._clock_rate - source.jitter_s)
+        self._compare(source)
         self._stalls.on_totals(self._pictures_lost, self._pictures_lost * PICTURE_LOST_S, now)
         if share.rung is None:
             paused = share.limited_by is LimitedBy.BANDWIDTH
             self.score = Score(WORST, Cause.BANDWIDTH) if paused else None
-        elif self._jitter is None:
+        elif self._reported is None:
             self.score = None
         elif self._kind == "audio":
             self.score = score_sound(Sound(self.loss, self.jitter_s, rtt_s, redundant=redundant))
         else:
             self.score = self._picture(share, rtt_s)
         return self.score
+
+    def _compare(self, source: PublishedQuality) -> None:
+        """Over about the same time, from look to look: reports come once or twice in it, and by the last one alone a
+        receiver would be judged by its luck beside the publisher's."""
+        reported = self._reported
+        self._missing = max(self._missing, source.missing)
+        if reported is not None:
+            self.jitter_s = max(0.0, reported.jitter / self._clock_rate - source.jitter_s)
+            if self._losses.on_totals(reported.highest_sequence, reported.packets_lost):
+                self._excused, self._missing = self._missing, source.missing
+        self.loss = beside(self._losses.share, self._excused)
+        # A picture that whoever loses more has spoilt.
+        if self.loss >= max(self._excused, self._missing):
+            self._pictures_lost += self._pictures_lost_lately
+        self._pictures_lost_lately = 0
 
     def _picture(self, share: Share, rtt_s: float | None) -> Score:
         assert share.rung is not None, "a picture that is sent"

@@ -17,14 +17,18 @@ class Losses:
         self.share = 0.0  # 0 to 1, of the last packets that were enough
         self._before: tuple[int, int] | None = None
 
-    def on_totals(self, expected: int, lost: int) -> None:
+    def on_totals(self, expected: int, lost: int) -> bool:
+        """Whether `share` is another now."""
         before = self._before
         if before is None or expected < before[0]:  # begun, or begun anew under another SSRC
             self._before = expected, lost
-        elif expected - before[0] >= LEAST_PACKETS:
-            # Late ones may have been counted as lost by the report before.
-            self.share = min(1.0, max(0.0, (lost - before[1]) / (expected - before[0])))
-            self._before = expected, lost
+            return False
+        if expected - before[0] < LEAST_PACKETS:
+            return False
+        # Late ones may have been counted as lost by the report before.
+        self.share = min(1.0, max(0.0, (lost - before[1]) / (expected - before[0])))
+        self._before = expected, lost
+        return True
 
 
 class Stalls:

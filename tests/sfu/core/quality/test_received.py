@@ -113,3 +113,45 @@ def test_of_what_has_not_come_yet_no_size_is_missed() -> None:
     receiver.report(100)
     score = receiver.look()
     assert score is not None and score.value > 4.4
+
+
+def test_a_report_that_tells_late_of_what_never_reached_the_server_is_excused_too() -> None:
+    receiver = listener()
+    receiver.report(250)
+    receiver.look()
+    scores = []
+    for missing in (0.2, 0.2, 0.0):  # over before the report that tells of it
+        receiver.source.missing = missing
+        scores.append(receiver.look())
+    receiver.report(200, lost=50)
+    scores += [receiver.look(), receiver.look()]
+    assert scores == [Score(nearly(4.23))] * 5
+    receiver.report(200, lost=50)
+    assert receiver.look() == Score(nearly(2.17), Cause.LOSS), "what it loses from now on it loses itself"
+
+
+def test_losses_are_compared_over_the_same_time() -> None:
+    receiver = listener()
+    receiver.report(100)
+    receiver.look()
+    receiver.source.missing = 0.2
+    receiver.report(44, lost=6)
+    receiver.report(36, lost=14)  # what was lost on the way up, as luck would have it
+    assert receiver.look() == Score(nearly(4.23))
+
+
+def test_pictures_that_its_publisher_has_spoilt_are_not_held_against_it() -> None:
+    receiver = viewer(LARGE)
+    receiver.report(100)
+    receiver.look()
+    for missing, lost in ((0.2, 20), (0.0, 0)):  # asked for while they were missing, and just after
+        receiver.source.missing = missing
+        receiver.report(100 - lost, lost=lost)
+        receiver.quality.on_picture_lost()
+        score = receiver.look()
+        assert score is not None and score.value > 4.2
+    receiver.source.missing = 0.02
+    receiver.report(70, lost=30)
+    receiver.quality.on_picture_lost()
+    score = receiver.look()
+    assert score is not None and score.value < 1.5, "it loses more than that itself"
