@@ -90,6 +90,7 @@ class ServerConfig:
     webhook: tuple[str, ...] = ()
     webhook_secret: str = field(default="", repr=False)
     webhook_allow: tuple[Network, ...] = ()  # besides public addresses
+    quality_hold: float = _DEFAULT_ROOMS.quality_hold_s
     drain_timeout: float = 0.0
     log_level: str = "info"
     log_format: LogFormat = "text"
@@ -148,6 +149,7 @@ class ServerConfig:
             departure_timeout_s=self.empty_room_timeout,
             return_within_s=self.return_timeout,
             duplicates=self.duplicates,
+            quality_hold_s=self.quality_hold,
         )
 
     def worker(self, index: int) -> WorkerConfig:

@@ -209,6 +209,7 @@ class Entering(RoomTable):
         member = Member(number, session, grant, grants, is_listed=is_listed, consent=consent)
         if returning is not None:
             member.recall(returning)
+            room.qualities.recall(member.id, returning.quality_told, now)
         self._room_of[session] = room
         room.members[session] = member
         room.seats.pop(grant.identity, None)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-from signaling.messages import LeaveReason, TrackDescription
+from signaling.message_values import LeaveReason, Quality, QualityLevel, TrackDescription
 
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
 
@@ -76,6 +76,16 @@ class ParticipantLeft(Event, frozen=True, kw_only=True, tag="participant.left"):
 
     participant: ParticipantReference
     reason: DepartureReason
+
+
+class ParticipantQualityChanged(Event, frozen=True, kw_only=True, tag="participant.quality_changed"):
+    """In rooms with `quality_events` only: another level than `previous` has described the call for somebody for some
+    seconds. `quality`: as it was when its level came, with what it is made of; null: nothing is sent or received any
+    more. Who does well from the start is not told of."""
+
+    participant: ParticipantReference
+    quality: Quality | None
+    previous: QualityLevel | None
 
 
 class TrackPublished(Event, frozen=True, kw_only=True, tag="track.published"):
@@ -185,6 +195,7 @@ AnyEvent = (
     | ParticipantJoined
     | ParticipantChanged
     | ParticipantLeft
+    | ParticipantQualityChanged
     | TrackPublished
     | TrackUnpublished
     | TrackMuted

@@ -54,6 +54,9 @@ class RoomLimits:
     max_remembered: int = 1000
     # Of all rooms, each until its tokens have expired or so: beyond this the oldest are forgotten.
     max_revocations: int = 10_000
+    # For so long another word describes somebody's call until app backends hear of it: a walk past the lift is over by
+    # then, and so is a reload. Shorter: more requests about what nobody can help any more; longer: help comes late.
+    quality_hold_s: float = 10.0
     # Of the app's messages, as for those of participants: sfu/core/messages.py has the reasons.
     message_bytes: int = 60 * 1024
     lossy_message_bytes: int = 15 * 1024

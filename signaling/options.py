@@ -225,6 +225,14 @@ OPTIONS: Final = (
         many=True,
     ),
     Option(
+        "quality_hold",
+        "Webhooks",
+        values.duration,
+        "how long a call goes badly for somebody until it is told, in rooms with `quality_events` "
+        f"(default {_DEFAULT_ROOMS.quality_hold_s:g}s)",
+        "TIME",
+    ),
+    Option(
         "log_level", "Logs", values.one_of("debug", "info", "warning", "error"), "default info", "debug|info|warning"
     ),
 )

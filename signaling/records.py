@@ -14,7 +14,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from signaling.events import AnyEvent, ParticipantReference, RecordingState
-from signaling.message_values import Source, TrackDescription
+from signaling.message_values import QualityLevel, Source, TrackDescription
 from signaling.moderation_messages import GrantChanges
 from signaling.recordings.options import RecordedFile, RecordingOptions, StoredMix, UploadStanding
 from signaling.room_settings import RoomSettings
@@ -56,6 +56,7 @@ class StoredParticipant(Stored, frozen=True, kw_only=True):
     on_stage: bool = False
     metadata: str = ""
     attributes: dict[str, str] = {}
+    quality_told: QualityLevel | None = None  # by the last event
 
     @property
     def key(self) -> str:

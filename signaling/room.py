@@ -11,6 +11,7 @@ from msgspec.structs import asdict, replace
 
 from signaling import events
 from signaling.auth import Grant
+from signaling.lasting import LastingQualities
 from signaling.message_values import Grants, Participant, ParticipantState, Quality, Source, TrackDescription
 from signaling.messages import Speakers
 from signaling.moderation_messages import GrantChanges, RoomState, Waiting
@@ -105,6 +106,7 @@ class Room:
     was_entered: bool = False
     speakers: Speakers | None = None
     loudest: LoudestChanged | None = None
+    qualities: LastingQualities = field(default_factory=LastingQualities)
 
     @property
     def viewers(self) -> int:

@@ -19,7 +19,9 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     `lobby`: who does not administer waits to be admitted. `history_messages`: so many of the last messages to all are
     kept for who comes later. `recording_consent`: of a recording, only who has consented is taken.
     `record_ciphertext`: though it is end-to-end encrypted it may be recorded, as ciphertext.
-    `auto_record`: it is recorded so, from when the first one comes."""
+    `auto_record`: it is recorded so, from when the first one comes. `quality_events`: app backends hear whose call goes
+    well or badly; not by default, as on mobile networks that is more than all else that happens in a room, and a
+    request and a row of the store each time."""
 
     max_participants: int
     empty_timeout_s: float | None
@@ -34,6 +36,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True):
     recording_consent: bool = False
     record_ciphertext: bool = False
     auto_record: RecordingOptions | None = None
+    quality_events: bool = False
 
 
 class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +55,7 @@ class RoomChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     recording_consent: bool | UnsetType = UNSET
     record_ciphertext: bool | UnsetType = UNSET
     auto_record: RecordingOptions | UnsetType | None = UNSET
+    quality_events: bool | UnsetType = UNSET
 
 
 def default_settings(limits: RoomLimits) -> RoomSettings:

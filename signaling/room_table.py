@@ -248,6 +248,7 @@ class RoomTable:
     def _drop(self, room: Room, member: Member, reason: LeaveReason, now: float) -> None:
         """Somebody is in the room no more."""
         del room.members[member.session], self._room_of[member.session]
+        room.qualities.forget(member.id)
         for track in member.tracks.values():
             self._record(room, events.TrackUnpublished, participant=member.refer(), track=track)
         self._record(room, events.ParticipantLeft, participant=member.refer(), reason=reason)
@@ -308,6 +309,7 @@ class RoomTable:
             on_stage=member.on_stage,
             metadata=member.metadata,
             attributes=dict(member.attributes),
+            quality_told=room.qualities.told(member.id),
         )
         self._records.append(Put(kept))
 

@@ -24,7 +24,6 @@ from msgspec.structs import replace
 
 from sfu import control
 from signaling import events
-from signaling.message_values import Quality
 from signaling.messages import (
     ParticipantChanged,
     ParticipantJoined,
@@ -135,15 +134,17 @@ class RoomDirectory(Moderation):
         if member.is_told_of:
             self._announce(room, session, change)
 
-    def on_notice(self, notice: control.RoomNotice) -> None:
-        """The Worker says who speaks, whose sound is worth forwarding, or how good the call is."""
+    def on_notice(self, notice: control.RoomNotice, now: float) -> float | None:
+        """The Worker says who speaks, whose sound is worth forwarding, or how good the call is. Returns by when to call
+        `on_timeout` for that: `next_timeout` would ask all rooms, at every word that somebody says."""
         match notice:
             case control.SpeakersChanged(room=name, recent=recent, speaking=speaking):
                 self.on_speakers(name, Speakers(recent=tuple(recent), speaking=speaking))
             case control.LoudestChanged(room=name, tracks=tracks):
                 self.on_loudest(name, LoudestChanged(frozenset(public_name(track) for track in tracks)))
             case control.QualityChanged(room=name, participants=participants):
-                self.on_quality(name, {one.participant: quality_of(one) for one in participants})
+                return self.on_quality(name, participants, now)
+        return None
 
     def on_speakers(self, name: str, speakers: Speakers) -> None:
         """Everybody is told, also who speaks. Nothing happens if there is no such room (any more)."""
@@ -159,16 +160,20 @@ class RoomDirectory(Moderation):
             room.loudest = loudest
             self._announce(room, None, loudest)
 
-    def on_quality(self, name: str, qualities: Mapping[str, Quality | None]) -> None:
-        """Everybody is told, but of hidden people and viewers who are not listed only they themselves."""
+    def on_quality(self, name: str, participants: Iterable[control.ParticipantQuality], now: float) -> float | None:
+        """Everybody is told, but of hidden people and viewers who are not listed only they themselves. What lasts is
+        an event, later; returns when, at the earliest."""
         room = self._rooms.get(name)
         if room is None:
-            return
+            return None
+        qualities = {one.participant: one for one in participants}
         told: list[ParticipantQuality] = []
         alone: dict[int, ParticipantQuality] = {}  # by session
         for member in room.members.values():
             if member.identity in qualities:
-                member.quality = qualities[member.identity]
+                judged = qualities[member.identity]
+                member.quality = quality_of(judged)
+                room.qualities.on_quality(member.id, quality_of(judged, figures=True), now)
                 one = ParticipantQuality(identity=member.identity, quality=member.quality)
                 if member.is_told_of:
                     told.append(one)
@@ -178,6 +183,7 @@ class RoomDirectory(Moderation):
             heard = (*told, *((alone[session],) if session in alone else ()))
             if heard:
                 self._tell(session, QualityChanged(participants=heard))
+        return room.qualities.next_timeout(self._limits.quality_hold_s) if room.settings.quality_events else None
 
     def change_recording(
         self, event: type[events.RecordingEvent], recording: StoredRecording, details: Mapping[str, str] = NO_DETAILS
@@ -237,15 +243,32 @@ class RoomDirectory(Moderation):
     def next_timeout(self) -> float | None:
         whens = [self._ends_at(room) for room in self._rooms.values()]
         whens += [room.expected_until for room in self._rooms.values() if room.expected]
+        hold_s = self._limits.quality_hold_s
+        whens += [one.qualities.next_timeout(hold_s) for one in self._rooms.values() if one.settings.quality_events]
         return min((when for when in whens if when is not None), default=None)
 
     def on_timeout(self, now: float) -> None:
         for room in list(self._rooms.values()):
             if room.expected and room.expected_until <= now:
                 self._give_up(room, "server_restart", now)
+            if room.settings.quality_events:
+                self._record_qualities(room, now)
             ends_at = self._ends_at(room)
             if ends_at is not None and ends_at <= now:
                 self._end_room(room, "empty")
+
+    def _record_qualities(self, room: Room, now: float) -> None:
+        members = {member.id: member for member in room.members.values()}
+        while (one := room.qualities.poll(self._limits.quality_hold_s, now)) is not None:
+            member = members[one.participant]
+            self._record(
+                room,
+                events.ParticipantQualityChanged,
+                participant=member.refer(),
+                quality=one.quality,
+                previous=one.previous,
+            )
+            self._save(room, member)
 
     def _ends_at(self, room: Room) -> float | None:
         if room.empty_since is None:

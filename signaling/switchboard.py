@@ -208,7 +208,7 @@ class Switchboard:
 
     def on_notice(self, notice: AnyNotice) -> None:
         if isinstance(notice, control.RoomNotice):
-            self.directory.on_notice(notice)
+            self._wake_by(self.directory.on_notice(notice, self._loop.time()))
             self._run()
         else:
             number, now = session_of(control.subject(notice)), self._loop.time()

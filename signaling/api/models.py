@@ -59,6 +59,12 @@ AutoRecord = Annotated[
     RecordingOptions | None,
     Meta(description="It is recorded so by itself, from when the first one comes until it is empty for a minute."),
 ]
+QualityEvents = Annotated[
+    bool,
+    Meta(
+        description="`participant.quality_changed` tells whose call goes badly for some seconds, and when it is over."
+    ),
+]
 WebhookUrl = Annotated[str, Meta(max_length=2048, description="Where its events go beside the server's own webhooks.")]
 
 
@@ -93,6 +99,7 @@ class Room(Struct, frozen=True, kw_only=True):
     recording_consent: AsksConsent
     record_ciphertext: RecordsCiphertext
     auto_record: AutoRecord
+    quality_events: QualityEvents
 
 
 class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -111,6 +118,7 @@ class RoomChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     recording_consent: AsksConsent | UnsetType = UNSET
     record_ciphertext: RecordsCiphertext | UnsetType = UNSET
     auto_record: AutoRecord | UnsetType = UNSET
+    quality_events: QualityEvents | UnsetType = UNSET
 
 
 class RoomWish(RoomChange, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

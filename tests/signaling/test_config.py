@@ -121,6 +121,7 @@ def test_every_option_has_a_flag_a_variable_and_a_key_of_the_file(tmp_path: Path
         "master_secret": "m" * 32,
         "expired_tokens": "keep",
         "return_timeout": "5s",
+        "quality_hold": "30s",
         "webhook": "https://example.com/hook",
         "webhook_secret": "w" * 32,
         "webhook_allow": "10.0.0.0/8",

@@ -54,11 +54,11 @@ def test_figures_are_for_itself_and_operators() -> None:
 
 def test_everybody_is_told_together_and_who_comes_later_finds_it() -> None:
     directory = room_of("ada", "bob")
-    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("ada"), judged("bob", "good")]))
+    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("ada"), judged("bob", "good")]), 0.0)
     good = Quality(level="good", cause="loss", score=2.35, direction="up")
     assert heard(directory) == {session: [("ada", POOR), ("bob", good)] for session in (1, 2)}
     assert directory.participant("demo", "ada").participant.quality == POOR
-    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("ada", None)]))
+    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("ada", None)]), 0.0)
     assert heard(directory) == {1: [("ada", None)], 2: [("ada", None)]}
     assert directory.participant("demo", "ada").participant.quality is None
 
@@ -66,15 +66,15 @@ def test_everybody_is_told_together_and_who_comes_later_finds_it() -> None:
 def test_who_is_hidden_or_only_counted_is_told_alone() -> None:
     directory = room_of("ada", "spy", "eve", hidden="spy", listed_viewers=0)
     notice = control.QualityChanged(room="demo", participants=[judged(who) for who in ("ada", "spy", "eve")])
-    directory.on_notice(notice)
+    directory.on_notice(notice, 0.0)
     public = ("ada", POOR)
     assert heard(directory) == {1: [public], 2: [public, ("spy", POOR)], 3: [public, ("eve", POOR)]}
-    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("spy", "good")]))
+    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("spy", "good")]), 0.0)
     assert list(heard(directory)) == [2]
 
 
 def test_nothing_happens_in_no_room_and_to_nobody() -> None:
     directory = room_of("ada")
-    directory.on_notice(control.QualityChanged(room="elsewhere", participants=[judged("ada")]))
-    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("gone")]))
+    directory.on_notice(control.QualityChanged(room="elsewhere", participants=[judged("ada")]), 0.0)
+    directory.on_notice(control.QualityChanged(room="demo", participants=[judged("gone")]), 0.0)
     assert heard(directory) == {}
