@@ -154,15 +154,21 @@ class Stage:
         assert self.competitor is not None
         return 8 * self.competitor.arrived / over_s
 
-    def trouble(self, seconds: float, stop: Callable[[float], None]) -> None:
-        """For so long, `stop` is called every second or so, with 0.2 to 0.8 s."""
+    def trouble(
+        self,
+        seconds: float,
+        stop: Callable[[float], None],
+        stops_s: tuple[float, float] = (0.2, 0.8),
+        rests_s: tuple[float, float] = (0.4, 1.6),
+    ) -> None:
+        """For so long, `stop` is called again and again, with how long to."""
         ends_at, random = self.call.now + seconds, self.call.random
 
         def again() -> None:
             if self.call.now < ends_at:
-                lasts_s = random.uniform(0.2, 0.8)
+                lasts_s = random.uniform(*stops_s)
                 stop(lasts_s)
-                self.call.at(self.call.now + lasts_s + random.uniform(0.4, 1.6), again)
+                self.call.at(self.call.now + lasts_s + random.uniform(*rests_s), again)
 
         again()
 

@@ -26,7 +26,8 @@ BOLD, CAREFUL = 2.0, 1.5  # times the estimate: at first and after success, and 
 SMALLEST_SHARE = 0.3  # of what is tried, on top of the media, or the answer would be about the media alone
 REACHED = 0.9  # of the rate of sending: arrived no slower (libwebrtc's `kMinRatioForUnsaturatedLink`)
 SATURATED = 0.95  # of what arrived, when it arrived slower (libwebrtc's `kTargetUtilizationFraction`)
-LOWERS_TO = 0.9  # of the estimate: by more a single probe does not lower it
+LOWERS_TO = 0.9  # of the estimate: by more a single probe does not lower it, the remote may have been busy just then;
+ASKS_AGAIN_S = 1.0  # and so it is asked again, when the queue is gone. Lower: both may be of the same trouble
 LEAST_TRIED_BPS = 150_000.0  # a picture's lowest layer: less is not worth knowing, and would take too long to measure
 WORTHWHILE = 1.05  # a goal so far above the estimate
 FIRST_WAIT_S, LONGER, LONGEST_WAIT_S = 2.0, 1.5, 8.0  # after a failure, or a step down. Lower: a limit that lifts is
@@ -54,6 +55,7 @@ class Probing:
         self._wait_s: Floats = np.zeros(capacity)
         self._factor: Floats = np.zeros(capacity)
         self._packet_bytes: Floats = np.zeros(capacity)  # of those sent for the last probe
+        self._doubted_bps: Floats = np.zeros(capacity)  # what that found, if far below the estimate; else 0
         self._cluster: Counts = np.zeros(capacity, np.int64)  # under way; 0: none
         self._tried_bps: Floats = np.zeros(capacity)
         self._settled_at: Floats = np.zeros(capacity)
@@ -62,7 +64,7 @@ class Probing:
         self._last_cluster = 0
 
     def reset(self, row: int) -> None:
-        self._goal_bps[row] = self._cluster[row] = 0
+        self._goal_bps[row] = self._cluster[row] = self._doubted_bps[row] = 0
         self._due_at[row] = self._settled_at[row] = self._fell_at[row] = self._held_until[row] = -np.inf
         self._wait_s[row] = FIRST_WAIT_S
         self._factor[row] = BOLD
@@ -89,6 +91,7 @@ class Probing:
         self._due_at[rows] = now + FIRST_WAIT_S
         self._wait_s[rows] = FIRST_WAIT_S
         self._factor[rows] = CAREFUL
+        self._doubted_bps[rows] = 0
 
     def due(self, rates_bps: Floats, stands: Flags, now: float) -> Rows:
         """Of the first rows, as many as there are `rates_bps`, the estimates. Not where a queue `stands`: a probe would
@@ -121,8 +124,7 @@ class Probing:
     def on_answer(
         self, row: int, packet_bytes: float, stretch: Stretch, rate_bps: float, is_queued: bool, now: float
     ) -> float | None:
-        """What the estimate is to be from now on; `None`: nothing was found out. It is lowered only where a queue
-        stands as well: else the remote was busy."""
+        """What the estimate is to be from now on; `None`: nothing was found out."""
         self._cluster[row] = 0
         if packet_bytes > 0:
             self._packet_bytes[row] = packet_bytes
@@ -132,6 +134,7 @@ class Probing:
             self._due_at[row] = now + FIRST_WAIT_S  # all at once: the remote was busy, and that is no failure
             return None
         if stretch.arrived_bps >= REACHED * stretch.sent_bps:
+            self._doubted_bps[row] = 0
             found_bps = min(stretch.sent_bps, stretch.arrived_bps)
             if found_bps <= rate_bps:
                 self._wait(row, rate_bps, now)
@@ -139,8 +142,21 @@ class Probing:
             self._wait_s[row], self._factor[row] = FIRST_WAIT_S, BOLD
             self._due_at[row] = now
             return min(found_bps, max(rate_bps, WORTHWHILE * float(self._goal_bps[row])))
+        return self._on_slower(row, stretch, rate_bps, is_queued, now)
+
+    def _on_slower(self, row: int, stretch: Stretch, rate_bps: float, is_queued: bool, now: float) -> float:
+        """It carries what arrived. That lowers the estimate only where a queue stands, or packets arrived one after the
+        other: else the remote was busy. By much, when it is said twice in a row."""
+        carries_bps, doubted_bps = SATURATED * stretch.arrived_bps, float(self._doubted_bps[row])
+        self._doubted_bps[row] = 0
+        is_lower = carries_bps < rate_bps and (is_queued or stretch.steady_for_s > 0)
+        if is_lower and doubted_bps == 0 and carries_bps < LOWERS_TO * rate_bps:
+            self._doubted_bps[row] = carries_bps
+            self._due_at[row] = now + ASKS_AGAIN_S
+            self._factor[row] = CAREFUL
+            return LOWERS_TO * rate_bps
         self._wait(row, rate_bps, now)
-        return max(SATURATED * stretch.arrived_bps, (LOWERS_TO if is_queued else 1.0) * rate_bps)
+        return max(carries_bps, min(doubted_bps, rate_bps) if is_lower else rate_bps)
 
     def _wait(self, row: int, rate_bps: float, now: float) -> None:
         self._due_at[row] = now + self._wait_s[row]

@@ -7,6 +7,7 @@ cdef class ProbingLoop:
     cdef double *wait_s
     cdef double *factor
     cdef double *packet_bytes
+    cdef double *doubted_bps
     cdef int64_t *cluster
     cdef double *settled_at
     cdef double *fell_at
@@ -18,13 +19,13 @@ cdef class ProbingLoop:
         self.wait_s, self.factor = floats(columns["wait_s"]), floats(columns["factor"])
         self.packet_bytes, self.cluster = floats(columns["packet_bytes"]), counts(columns["cluster"])
         self.settled_at, self.fell_at = floats(columns["settled_at"]), floats(columns["fell_at"])
-        self.held_until = floats(columns["held_until"])
+        self.held_until, self.doubted_bps = floats(columns["held_until"]), floats(columns["doubted_bps"])
         self.first_wait_s, self.never_answered_s = constants["first_wait_s"], constants["never_answered_s"]
         self.bold, self.careful = constants["bold"], constants["careful"]
         self.padding_bytes = constants["padding_bytes"]
 
     cdef void reset(self, int64_t row) noexcept:
-        self.goal_bps[row], self.cluster[row] = 0, 0
+        self.goal_bps[row], self.cluster[row], self.doubted_bps[row] = 0, 0, 0
         self.due_at[row] = self.settled_at[row] = self.fell_at[row] = self.held_until[row] = -INFINITY
         self.wait_s[row], self.factor[row] = self.first_wait_s, self.bold
         self.packet_bytes[row] = self.padding_bytes
@@ -35,6 +36,7 @@ cdef class ProbingLoop:
     cdef void on_fall(self, int64_t row, double now) noexcept:
         self.fell_at[row], self.due_at[row] = now, now + self.first_wait_s
         self.wait_s[row], self.factor[row] = self.first_wait_s, self.careful
+        self.doubted_bps[row] = 0
 
     cdef bint is_due(self, int64_t row, double rate_bps, bint stands, double now) noexcept:
         if self.cluster[row] > 0 and now > self.settled_at[row] + self.never_answered_s:

@@ -7,10 +7,12 @@ import pytest
 
 from sfu.core.estimation.delivery import Stretch
 from sfu.core.estimation.probing import (
+    ASKS_AGAIN_S,
     BOLD,
     CAREFUL,
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
+    LOWERS_TO,
     NEVER_ANSWERED_S,
     REFUSED_WAIT_S,
     SATURATED,
@@ -49,6 +51,13 @@ class Prober:
                 if found is not None:
                     self.rate_bps = found
             self.now += 0.05
+
+
+def probing_for(goal_bps: float) -> Probing:
+    probing = Probing(1)
+    probing.reset(0)
+    probing.set_goal(0, goal_bps, 0.0)
+    return probing
 
 
 def test_it_doubles_until_there_is_no_use_for_more() -> None:
@@ -128,15 +137,46 @@ def test_a_queue_that_stands_is_not_made_longer() -> None:
     assert prober.is_due()
 
 
-@pytest.mark.parametrize(("is_queued", "expected_bps"), [(True, 0.9e6), (False, 1e6)])
-def test_only_with_a_queue_is_a_slow_answer_the_paths_doing(is_queued: bool, expected_bps: float) -> None:
-    probing = Probing(1)
-    probing.reset(0)
-    probing.set_goal(0, 9e6, 0.0)
-    probing.begin(0, 7, 1e6, 0.0, 0.0)
-    assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.5e6, 0.15), 1e6, is_queued, 0.3) == pytest.approx(
-        expected_bps
-    )
+@pytest.mark.parametrize(
+    ("steady_for_s", "is_queued", "expected_bps"), [(0.0, True, 0.9e6), (0.15, False, 0.9e6), (0.0, False, 1e6)]
+)
+def test_a_slow_answer_is_the_paths_doing_if_a_queue_stands_or_packets_came_one_after_the_other(
+    steady_for_s: float, is_queued: bool, expected_bps: float
+) -> None:
+    probing = probing_for(9e6)
+    stretch = Stretch(10, 2e6, 0.5e6, steady_for_s)
+    assert probing.on_answer(0, 1100.0, stretch, 1e6, is_queued, 0.3) == pytest.approx(expected_bps)
+
+
+def test_what_is_far_below_the_estimate_is_asked_again_and_then_believed() -> None:
+    prober = Prober(carries_bps=0.5e6, goal_bps=9e6)
+    prober.run(0.4)
+    assert prober.rate_bps == pytest.approx(LOWERS_TO * 1e6)
+    prober.run(ASKS_AGAIN_S + 0.4)
+    assert prober.rate_bps == pytest.approx(SATURATED * 0.5e6)
+    prober.run(60.0)
+    assert prober.rate_bps == pytest.approx(SATURATED * 0.5e6)
+
+
+def test_of_two_doubts_the_smaller_one_is_believed() -> None:
+    probing = probing_for(9e6)
+    probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.6e6, 0.15), 1e6, False, 0.3)
+    assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.3e6, 0.15), 0.9e6, False, 1.5) == pytest.approx(0.57e6)
+    assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.3e6, 0.15), 0.57e6, False, 4.0) == pytest.approx(0.513e6)
+
+
+@pytest.mark.parametrize("between", ["success", "fall", "stall"])
+def test_doubts_with_something_else_between_them_are_one_each(between: str) -> None:
+    probing = probing_for(9e6)
+    slow = Stretch(10, 2e6, 0.5e6, 0.15)
+    probing.on_answer(0, 1100.0, slow, 1e6, False, 0.3)
+    if between == "success":
+        probing.on_answer(0, 1100.0, Stretch(10, 1.2e6, 1.2e6, 0.15), 0.9e6, False, 1.5)
+    elif between == "fall":
+        probing.on_fall(np.array([0]), 1.0)
+    else:
+        probing.on_answer(0, 1100.0, slow._replace(steady_for_s=0.0), 0.9e6, False, 1.5)
+    assert probing.on_answer(0, 1100.0, slow, 1e6, False, 3.0) == pytest.approx(LOWERS_TO * 1e6)
 
 
 def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
