@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from math import inf
 from random import Random
@@ -133,13 +134,7 @@ class Call:
 
     def to_server(self, remote: Remote, datagram: bytes) -> None:
         if self.random.random() >= remote.loss_up:
-            arrives_at = self.now + self.delay_s
-            if remote.uplink is not None:
-                passed = remote.uplink.pass_on(len(datagram), self.now)
-                if passed is None:
-                    return
-                arrives_at = passed
-            self.at(arrives_at, lambda: self._receive(datagram, remote.path))
+            self._pass(datagram, remote.uplink, lambda: self._receive(datagram, remote.path))
 
     def _receive(self, datagram: bytes, path: Path) -> None:
         if self.now < self._busy_until:
@@ -159,13 +154,23 @@ class Call:
             remote = self._remotes[datagram.path.port]
             if self.random.random() < remote.loss_down:
                 continue
-            payload, arrives_at = datagram.payload, self.now + self.delay_s
-            if remote.downlink is not None:
-                passed = remote.downlink.pass_on(len(payload), self.now)
-                if passed is None:
-                    continue
-                arrives_at = passed
-            self.at(arrives_at, lambda remote=remote, payload=payload: remote.receive(payload))  # type: ignore[misc]
+            self._pass(datagram.payload, remote.downlink, partial(remote.receive, datagram.payload))
+
+    def _pass(self, datagram: bytes, link: Link | None, receive: Callable[[], None]) -> None:
+        if link is None:
+            self.at(self.now + self.delay_s, receive)
+            return
+        passage = link.pass_on(len(datagram), self.now)
+
+        def arrive() -> None:
+            assert passage is not None
+            if passage.arrives_at > self.now:
+                self.at(passage.arrives_at, arrive)
+            else:
+                receive()
+
+        if passage is not None:
+            self.at(passage.arrives_at, arrive)
 
 
 class Remote:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -24,23 +25,37 @@ class Conditions:
     reordered: float = 0.0  # this share overtakes nobody, but is overtaken: it comes 5 to 15 ms later
 
 
+@dataclass(slots=True)
+class Passage:
+    """One datagram on its way. It may be postponed while it waits: whoever delivers it looks again when it is due."""
+
+    leaves_at: float
+    arrives_at: float
+
+
 class Link:
     def __init__(self, random: Random, conditions: Conditions | None = None) -> None:
         self.conditions = conditions or Conditions()
         self._random = random
         self._free_at = 0.0  # when the bottleneck has sent what waits
+        self._waiting: deque[Passage] = deque()
         self._last_arrival = 0.0
         self._in_burst = False
         self._away_until = 0.0
         self.dropped = 0
 
     def change(self, now: float, **conditions: float) -> None:
-        """What waits goes on at the new rate."""
+        """What waits goes on at the new rate, if that is lower; nobody who waits is brought forward."""
         before = self.conditions
         self.conditions = replace(before, **conditions)
-        if before.rate_bps and self.conditions.rate_bps:
-            waiting_s = max(0.0, self._free_at - now)
-            self._free_at = now + waiting_s * before.rate_bps / self.conditions.rate_bps
+        if before.rate_bps and 0 < self.conditions.rate_bps < before.rate_bps:
+            longer = before.rate_bps / self.conditions.rate_bps
+            self._free_at = now + self.queue_s(now) * longer
+            for passage in self._waiting:
+                postponed_s = (longer - 1) * max(0.0, passage.leaves_at - now)
+                passage.leaves_at += postponed_s
+                passage.arrives_at += postponed_s
+                self._last_arrival = max(self._last_arrival, passage.arrives_at)
 
     def stop(self, until: float) -> None:
         """Nothing leaves before then; what comes meanwhile waits."""
@@ -50,8 +65,8 @@ class Link:
     def queue_s(self, now: float) -> float:
         return max(0.0, self._free_at - now)
 
-    def pass_on(self, size: int, now: float) -> float | None:
-        """When it arrives; `None`: never."""
+    def pass_on(self, size: int, now: float) -> Passage | None:
+        """`None`: it never arrives."""
         conditions = self.conditions
         leaves_at = max(now, self._away_until)
         if conditions.rate_bps:
@@ -65,9 +80,13 @@ class Link:
         if conditions.jitter_s:
             arrives_at += conditions.jitter_s * self._random.random()
         if conditions.reordered and self._random.random() < conditions.reordered:
-            return arrives_at + 0.005 + 0.01 * self._random.random()
-        self._last_arrival = max(arrives_at, self._last_arrival)
-        return self._last_arrival
+            arrives_at += 0.005 + 0.01 * self._random.random()
+        else:
+            arrives_at = self._last_arrival = max(arrives_at, self._last_arrival)
+        while self._waiting and self._waiting[0].leaves_at <= now:
+            self._waiting.popleft()
+        self._waiting.append(Passage(leaves_at, arrives_at))
+        return self._waiting[-1]
 
     def _is_lost(self) -> bool:
         conditions = self.conditions
@@ -103,11 +122,11 @@ class TcpLikeFlow:
     def _fill(self, now: float) -> None:
         while not self._stopped and self._in_flight < int(self._window):
             self._in_flight += 1
-            arrives_at = self._link.pass_on(self.PACKET, now)
-            if arrives_at is None:
+            passage = self._link.pass_on(self.PACKET, now)
+            if passage is None:
                 self._at(now + 2 * self._back_s + self._link.queue_s(now), self._on_loss)
             else:
-                self._at(arrives_at + self._back_s, self._on_ack)
+                self._at(passage.arrives_at + self._back_s, self._on_ack)
 
     def _on_ack(self, now: float) -> None:
         self._in_flight -= 1

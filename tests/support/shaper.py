@@ -13,7 +13,7 @@ import json
 import sys
 from random import Random
 
-from tests.sim.link import Conditions, Link
+from tests.sim.link import Conditions, Link, Passage
 from tests.support.relay import Address, Relay
 
 
@@ -34,12 +34,18 @@ class Shaper(Relay):
 
     def _send(self, front: asyncio.DatagramTransport, datagram: bytes, client: Address) -> None:
         loop = asyncio.get_running_loop()
-        arrives_at = self.link.pass_on(len(datagram), loop.time())
-        if arrives_at is not None:
-            loop.call_at(arrives_at, self._pass, front, datagram, client, arrives_at)
+        passage = self.link.pass_on(len(datagram), loop.time())
+        if passage is not None:
+            loop.call_at(passage.arrives_at, self._pass, front, datagram, client, passage, passage.arrives_at)
 
-    def _pass(self, front: asyncio.DatagramTransport, datagram: bytes, client: Address, due_at: float) -> None:
-        late_s = asyncio.get_running_loop().time() - due_at
+    def _pass(
+        self, front: asyncio.DatagramTransport, datagram: bytes, client: Address, passage: Passage, due_at: float
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        if passage.arrives_at > due_at:  # postponed
+            loop.call_at(passage.arrives_at, self._pass, front, datagram, client, passage, passage.arrives_at)
+            return
+        late_s = loop.time() - due_at
         self._count += 1
         self._most_late_s = max(self._most_late_s, late_s)
         self._all_late_s += late_s
