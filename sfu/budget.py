@@ -54,7 +54,10 @@ class Budget:
             if goal_bps <= self._context.config.least_budget_bps:
                 goal_bps = 0.0  # it is spent anyway
             self._context.estimator.set_goal(self._transport, min(goal_bps, self._bound_bps(now)), now)
-        self._set_recovery(self._recovery_share_bps(spent, now))
+        self.bound_recovery(spent, now)
+
+    def bound_recovery(self, spent_on_pictures_bps: int, now: float) -> None:
+        self._set_recovery(self._recovery_share_bps(spent_on_pictures_bps, now))
 
     def _bound_bps(self, now: float) -> float:
         reported_bps = self._reported[0] if self._reported is not None and now < self._reported[1] else inf

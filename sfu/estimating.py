@@ -1,6 +1,6 @@
 """What the paths to all subscribers carry: from the plane's feedback to the estimator of `core`, and what comes of it.
 
-    every 50 ms   plane.poll_feedback ─► Estimator ─┬► estimates that changed ─► their Subscribers allocate anew
+    every 50 ms   plane.poll_feedback ─► Estimator ─┬► estimates that changed ─► Subscribers: enough for all it has?
                                                     └► probes ─► plane.probe
 
 One tick for all Transports, while any is estimated; four a second while nobody reports: nobody is sent anything then.
@@ -40,7 +40,7 @@ class Estimating:
             self._wake(now)  # first: whatever may go wrong below, the next tick comes
         estimator.on_feedback(plane.poll_feedback(now), now)
         for transport in estimator.take_changed(now):
-            self._endpoints[transport].subscriber.reallocate_soon()
+            self._endpoints[transport].subscriber.on_estimate(now)
         for probe in estimator.take_probes(now):
             if not plane.probe(probe.transport, probe.rate_bps, probe.packets, probe.cluster, now):
                 estimator.on_probe_refused(probe.transport, now)

@@ -271,6 +271,7 @@ class Subscriber:
         self._slots_ever = 0
         self._layout = Layout()
         self._looks_at_rest = 0
+        self._spent_at_rest_bps: int | None = None  # at the last look, if it was at rest then
         self.budget = Budget(context, endpoint.number)
 
     def subscriptions(self) -> list[Subscription]:
@@ -316,6 +317,15 @@ class Subscriber:
         self._looks_at_rest = 0
         self._context.deadlines.set(self, -inf)
 
+    def on_estimate(self, now: float) -> None:
+        """What its path carries has changed, as it does with every report of a path that is sent little. Who is at rest
+        with that as well would be given the same again; only RTX has another bound then."""
+        spent = self._spent_at_rest_bps
+        if spent is None or not self._is_ample(spent, now):
+            self.reallocate_soon()
+        else:
+            self.budget.bound_recovery(spent, now)
+
     def on_timeout(self, now: float) -> None:
         subscriptions = {subscription.number: subscription for subscription in self.subscriptions()}
         flooded_bps = None
@@ -328,6 +338,7 @@ class Subscriber:
             # Not before: the key frame that is asked for now would be sent to nobody.
             shares = dict.fromkeys(subscriptions, Share(None, LimitedBy.NOT_CONNECTED))
         is_at_rest = self._is_at_rest(shares, now)
+        self._spent_at_rest_bps = spent_bps(shares) if is_at_rest else None
         for number, share in shares.items():
             subscriptions[number].apply(share, now, flooded_bps=flooded_bps)
         resumes_at = self._resume(now)
@@ -366,7 +377,10 @@ class Subscriber:
                 return False  # whom the last N are depends on who speaks
             if share.rung is not None and not share.rung.is_as(held):
                 return False
-        return 2 * spent_bps(shares) <= self.budget.bps(now)
+        return self._is_ample(spent_bps(shares), now)
+
+    def _is_ample(self, spent: int, now: float) -> bool:
+        return 2 * spent <= self.budget.bps(now)
 
     def set_layout(self, layout: Layout, now: float) -> None:
         self._layout = layout

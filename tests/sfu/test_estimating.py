@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from sfu import subscribing
 from sfu.config import WorkerConfig
 from sfu.control import Explain, Explanation, SetLayout, Unsubscribe
+from sfu.core.allocation import Allocation, Demand, allocate
+from sfu.core.estimation.estimator import Estimate
 from sfu.core.transport_feedback import FeedbackBatch
 from sfu.wire.feedback import ReceiverEstimate
 from tests.sim.actors import Publisher, Subscriber
@@ -96,3 +101,35 @@ def test_where_nobody_reports_paths_are_looked_at_seldom_and_first_reports_are_s
     call.tell(Unsubscribe, subscription=f"bob/{publisher.video}")
     call.run(3.0)
     assert looks_in_a_second() <= 5
+
+
+def test_an_estimate_that_is_ample_before_and_after_is_no_reason_to_allocate_but_bounds_rtx(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = Call()
+    publisher, receiver = Publisher(call, "ann", rids=("q",)), Receiver(call, "bob")
+    receiver.subscribe(publisher.video)
+    publisher.start()
+    receiver.start()
+    call.run(10.0)
+    subscriber, estimator = call.router.registry.endpoints["bob"].subscriber, call.router.context.estimator
+    allocated: list[int] = []
+    rates: list[float] = []
+
+    def counted(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
+        allocated.append(budget_bps)
+        return allocate(budget_bps, demands)
+
+    def estimate(bps: int) -> None:
+        monkeypatch.setattr(estimator, "estimate", lambda transport: Estimate(bps, 0.0))
+        subscriber.on_estimate(call.now)
+        call.router.on_timeout(call.now)
+
+    monkeypatch.setattr(subscribing, "allocate", counted)
+    monkeypatch.setattr(call.plane, "set_recovery_rate", lambda transport, rate_bps: rates.append(rate_bps))
+    for bps in (7_000_000, 4_000_000, 7_000_000):
+        estimate(bps)
+    assert allocated == [] and rates[0] > 1.5 * rates[1] and rates[2] > 1.5 * rates[1]
+    spent_bps = sum(held.rung.bitrate_bps for held in subscriber.subscriptions() if held.rung is not None)
+    estimate(int(1.5 * spent_bps))
+    assert allocated == [int(1.5 * spent_bps)]
