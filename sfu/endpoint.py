@@ -1,22 +1,22 @@
 """One Transport as the Worker sees it: who is at the other end, what it publishes and receives, and its RTCP.
 
 every 100 ms     arrivals ─► ArrivalFeedback ─► transport-cc        while it publishes
-every second     Tracks' receptions, Slots' transmissions ─► SR, RR, SDES
-RTCP in          reports ─► PublisherClock, RoundTrip      NACK, PLI, FIR ─► Subscriber
+RTCP in          sender reports ─► PublisherClock      NACK, PLI, FIR ─► Subscriber
+reports in       (reporting.py) ─► RoundTrip
 """
 
 from __future__ import annotations
 
 from sfu.context import Context, next_round
 from sfu.core.feedback import ArrivalFeedback
-from sfu.core.reports import ReportSchedule, RoundTrip, compounds, round_trip_s
+from sfu.core.reports import ReportSchedule, RoundTrip, round_trip_s
 from sfu.core.timeline import PublisherClock
 from sfu.plane.interface import RtcpReceived
 from sfu.publishing import PublishedTrack
 from sfu.subscribing import Subscriber
 from sfu.wire import framing, rtcp, twcc
 from sfu.wire.feedback import FullIntraRequest, Nack, PictureLossIndication, ReceiverEstimate
-from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
+from sfu.wire.rtcp import ReportBlock, SenderReport
 
 # In every compound, or at its end, and of no use here: signaling knows who is there, and who leaves.
 UNUSED = (framing.SOURCE_DESCRIPTION, framing.GOODBYE)
@@ -36,15 +36,16 @@ class Endpoint:
         self.tracks: dict[str, PublishedTrack] = {}
         self.subscriber = Subscriber(context, self)
         self._context = context
-        self._cname = f"{context.random.randrange(1 << 48):012x}"  # RFC 7022: random, tells nothing
         self._sources: dict[int, tuple[PublishedTrack, int]] = {}  # SSRC -> Track and layer
         self._numbers_arrivals = False  # transport-cc was negotiated for what it sends
         self._clock = PublisherClock()
         self._feedback = ArrivalFeedback(context.config.feedback_interval_s)
-        self._reports = ReportSchedule(
+        self.reports = ReportSchedule(
             context.random.random, context.config.report_interval_s, context.config.report_round_s
         )
         self._round_trip = RoundTrip()
+        # RFC 7022: random, tells nothing
+        context.plane.set_reporter(number, self.ssrc, f"{context.random.randrange(1 << 48):012x}")
 
     @property
     def endpoint(self) -> Endpoint:
@@ -70,13 +71,7 @@ class Endpoint:
             self._clock.forget_layer(track.number, layer)
         self._sources[ssrc] = track, layer
         track.on_ssrc(layer, ssrc, now)
-        self._reports.start(now)
         self._set_feedback(now)
-
-    def on_sending(self, now: float) -> None:
-        """A Slot has begun to send something else: its receiver wants to know when that was captured."""
-        self._reports.hasten(now)
-        self._touch()
 
     def forget_track(self, track: PublishedTrack) -> None:
         del self.tracks[track.id]
@@ -93,9 +88,6 @@ class Endpoint:
         for packet in parsed.packets:
             if isinstance(packet, SenderReport):
                 self._on_sender_report(packet, event.at_s)
-                self._on_report_blocks(packet.blocks, event.at_s)
-            elif isinstance(packet, ReceiverReport):
-                self._on_report_blocks(packet.blocks, event.at_s)
             elif isinstance(packet, Nack):
                 self.subscriber.on_nack(packet.media_ssrc, packet.sequence_numbers, now)
             elif isinstance(packet, PictureLossIndication):
@@ -106,12 +98,16 @@ class Endpoint:
                 for ssrc, _ in packet.entries:
                     self.subscriber.on_picture_lost(ssrc, now)
 
+    def on_report(self, block: ReportBlock, at_s: float) -> None:
+        """Of the remote about one of its Slots; came then."""
+        rtt_s = round_trip_s(block, self._context.clock.ntp(at_s))
+        if rtt_s is not None:
+            self._round_trip.on_sample(rtt_s)
+
     def on_timeout(self, now: float) -> None:
         feedback_at = self._feedback.next_timeout()
         if feedback_at is not None and feedback_at <= now:
             self._send_feedback(now)
-        if self._reports.on_timeout(now):
-            self._send_reports(now)
         self._touch()
 
     def close(self) -> None:
@@ -130,19 +126,10 @@ class Endpoint:
         if source is None:
             return
         track, layer = source
-        track.layers[layer].report.on_sender_report(report.ntp_time, at_s)
         for reading in self._clock.on_sender_report(
             track.number, layer, track.clock_rate, report.ntp_time, report.rtp_timestamp, at_s
         ):
             self._context.plane.set_clock(reading.track, reading.layer, reading.rtp_timestamp, reading.at_s)
-
-    def _on_report_blocks(self, blocks: tuple[ReportBlock, ...], at_s: float) -> None:
-        ntp_now = self._context.clock.ntp(at_s)
-        for block in blocks:
-            if self.subscriber.on_report_block(block):
-                rtt_s = round_trip_s(block, ntp_now)
-                if rtt_s is not None:
-                    self._round_trip.on_sample(rtt_s)
 
     def _send_feedback(self, now: float) -> None:
         arrivals = self._context.plane.take_arrivals(self.number)
@@ -153,14 +140,6 @@ class Endpoint:
             self._context.plane.send_rtcp(self.number, packet, now)
             self._context.counters.transport_feedback_sent += 1
 
-    def _send_reports(self, now: float) -> None:
-        if not self.is_connected:
-            return
-        blocks = [block for track in self.tracks.values() for block in track.report_blocks(now)]
-        for compound in compounds(self.subscriber.sender_reports(now), blocks, self.ssrc, self._cname):
-            self._context.plane.send_rtcp(self.number, compound, now)
-
     def _touch(self) -> None:
-        deadlines = (self._feedback.next_timeout(), self._reports.next_timeout())
-        at = min((at for at in deadlines if at is not None), default=None)
+        at = self._feedback.next_timeout()
         self._context.deadlines.set(self, None if at is None else next_round(self._context.config.round_s, at))

@@ -18,12 +18,10 @@ from sfu.core.keyframes import KeyFrameRequests
 from sfu.core.ladder import Rung, assumed_pixels, ladder
 from sfu.core.nack import MissingPackets
 from sfu.core.quality.published import Expected, PublishedQuality
-from sfu.core.reception import ReceptionReport
 from sfu.core.types import Codec
 from sfu.core.upstream import NO_LAYER, Upstream
-from sfu.plane.interface import LayerReception, TrackSpec
+from sfu.plane.interface import TrackSpec
 from sfu.wire.feedback import Nack, PictureLossIndication
-from sfu.wire.rtcp import ReportBlock
 
 if TYPE_CHECKING:
     from sfu.endpoint import Endpoint
@@ -39,7 +37,6 @@ class PublishedLayer:
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
-        self.report = ReceptionReport(ssrc)
         self.missing = MissingPackets()
 
 
@@ -237,13 +234,6 @@ class PublishedTrack:
     def close(self) -> None:
         self._context.deadlines.set(self, None)
 
-    def report_blocks(self, now: float) -> list[ReportBlock]:
-        return [
-            self.layers[reception.layer].report.block(reception, now)
-            for reception in self._context.plane.reception(self.number)
-            if self._is_current(reception)
-        ]
-
     def assess(self, rtt_s: float | None, now: float) -> None:
         """How well it gets here, as `quality` says from now on."""
         is_video = self.spec.kind == "video"
@@ -295,10 +285,6 @@ class PublishedTrack:
         if any(layer in tap.layers for tap in self.taps.values()):
             return True
         return any(layer in (s.current_layer, s.wanted_layer) for s in self.subscriptions.values())
-
-    def _is_current(self, reception: LayerReception) -> bool:
-        layer = self.layers.get(reception.layer)
-        return layer is not None and layer.ssrc == reception.ssrc
 
     def _send(self, packet: bytes, now: float) -> None:
         self._context.plane.send_rtcp(self.endpoint.number, packet, now)

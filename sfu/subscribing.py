@@ -23,11 +23,10 @@ from sfu.core.ladder import Rung
 from sfu.core.layout import Layout, Picture, Rank, Wish, wishes
 from sfu.core.quality.received import ReceivedQuality
 from sfu.core.quality.score import Score
-from sfu.core.reports import sender_report
 from sfu.core.types import Codec, Kind
 from sfu.core.upstream import needed_layer
 from sfu.plane.interface import SlotSpec
-from sfu.wire.rtcp import ReportBlock, SenderReport
+from sfu.wire.rtcp import ReportBlock
 
 if TYPE_CHECKING:
     from sfu.endpoint import Endpoint
@@ -45,21 +44,16 @@ class Slot:
         self.endpoint = endpoint
         self.spec = spec
         self.subscription: Subscription | None = None
-        self._packets_reported = [0, 0]  # at the last two reports
 
     def takes(self, codec: Codec | None) -> bool:
         """What is not known is let through: the plane knows each packet's. RED is stripped where it is not taken."""
         payload_types = self.spec.payload_types
         return codec is None or codec in payload_types or (codec is Codec.RED and Codec.OPUS in payload_types)
 
-    def report(self, context: Context, now: float) -> SenderReport | None:
-        """`None` if nothing was sent since the last report but one (RFC 3550 §6.4: then it is no sender)."""
-        transmission = context.plane.transmission(self.number)
-        silent = transmission.packets == self._packets_reported[0]
-        self._packets_reported = [self._packets_reported[1], transmission.packets]
-        if silent:
-            return None
-        return sender_report(self.spec.ssrc, self.spec.clock_rate, transmission, context.clock, now)
+    def on_report(self, block: ReportBlock) -> None:
+        """How it gets to the subscriber."""
+        if self.subscription is not None:
+            self.subscription.quality.on_report(block)
 
 
 class Subscription:
@@ -429,13 +423,6 @@ class Subscriber:
         self._context.counters.nacks_received += len(sequence_numbers)
         self._context.plane.retransmit(slot.number, sequence_numbers, now)
 
-    def on_report_block(self, block: ReportBlock) -> bool:
-        """Whether it is about one of these Slots."""
-        slot = self.slots_by_ssrc.get(block.ssrc)
-        if slot is not None and slot.subscription is not None:
-            slot.subscription.quality.on_report(block)
-        return slot is not None
-
     def on_receiver_estimate(self, bitrate_bps: int, now: float) -> None:
         if self.budget.on_receiver_estimate(bitrate_bps, now):
             self.reallocate_soon()
@@ -444,10 +431,6 @@ class Subscriber:
         slot = self.slots_by_ssrc.get(media_ssrc)
         if slot is not None and slot.subscription is not None:
             slot.subscription.on_picture_lost(now)
-
-    def sender_reports(self, now: float) -> list[SenderReport]:
-        reports = (slot.report(self._context, now) for slot in self.slots.values())
-        return [report for report in reports if report is not None]
 
     def close(self) -> None:
         self._context.deadlines.set(self, None)

@@ -21,7 +21,10 @@ MAX_CLASS_LINES = 350
 ALLOWED: dict[str, tuple[str, ...]] = {
     "sfu.wire": (),
     "sfu.core": ("sfu.wire",),
-    "sfu.plane": ("sfu.wire", "sfu.core.types", "sfu.core.audio_levels", "sfu.core.transport_feedback"),
+    "sfu.plane": (
+        *("sfu.wire", "sfu.core.types", "sfu.core.audio_levels", "sfu.core.transport_feedback"),
+        *("sfu.core.reception", "sfu.core.report_blocks", "sfu.core.reports"),
+    ),
     "sfu.control": (
         *("sfu.wire", "sfu.core.types"),
         *(f"sfu.control_{name}" for name in ("figures", "messages", "sinks", "values")),

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 class ReceptionReport:
     """One published SSRC. Make a new one when the SSRC changes."""
 
-    def __init__(self, ssrc: int) -> None:
-        self.ssrc = ssrc
+    def __init__(self) -> None:
         self._expected_before = 0
         self._received_before = 0
         self._last_sender_report: tuple[int, float] | None = None  # middle 32 bits, arrival
@@ -40,7 +39,7 @@ class ReceptionReport:
             lsr = self._last_sender_report[0]
             delay_s = max(0.0, now - self._last_sender_report[1])
         return ReportBlock(
-            ssrc=self.ssrc,
+            ssrc=reception.ssrc,
             fraction_lost=fraction,
             packets_lost=expected - reception.packets,
             highest_sequence=reception.highest_sequence_number & 0xFFFF_FFFF,

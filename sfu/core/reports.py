@@ -77,15 +77,16 @@ class ReportSchedule:
 
 
 def sender_report(
-    ssrc: int, clock_rate: int, transmission: SlotTransmission, clock: ServerClock, now: float
+    ssrc: int, clock_rate: int, transmission: SlotTransmission, ntp_time: int, now: float
 ) -> SenderReport | None:
-    """Of what left through one Slot. `None` before its time line is fixed, that is before its first packet."""
+    """Of what left through one Slot until `now`, which is `ntp_time`. `None` before its time line is fixed, that is
+    before its first packet."""
     if transmission.timestamp_at_s is None:
         return None
     timestamp, at_s = transmission.timestamp_at_s
     return SenderReport(
         ssrc,
-        clock.ntp(now),
+        ntp_time,
         (timestamp + round((now - at_s) * clock_rate)) & 0xFFFF_FFFF,
         transmission.packets & 0xFFFF_FFFF,
         transmission.octets & 0xFFFF_FFFF,

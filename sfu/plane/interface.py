@@ -199,6 +199,7 @@ Event = (
 )
 
 
+LONGEST_CNAME_BYTES = 32  # ours have 12
 COUNTED_SPATIAL_LAYERS = 3
 COUNTED_TEMPORAL_LAYERS = 4  # more than any encoder makes; what is above counts for the last
 
@@ -336,6 +337,18 @@ class Plane(Protocol):
 
     def send_rtcp(self, transport: int, compound: bytes, now: float) -> None:
         """Protect and send; dropped and counted without keys."""
+
+    def set_reporter(self, transport: int, ssrc: int, cname: str) -> None:
+        """Who our reports on this Transport are by: `ssrc` where they speak of no Slot. Before the first of them.
+        Raises ValueError for a CNAME of more than LONGEST_CNAME_BYTES."""
+
+    def send_reports(self, transports: Sequence[int], ntp_time: int, now: float) -> None:
+        """To each of these a report of every Slot that has sent since the last but one, and a block about every layer
+        that arrives (RFC 3550 §6.4). `ntp_time` is `now`, in 64 bits. Dropped and counted without keys."""
+
+    def poll_reports(self) -> NDArray[Any]:
+        """Rows of `sfu.core.report_blocks.BLOCK`: what remotes have reported of Slots since the last call. A compound
+        of nothing else is not told as RtcpReceived."""
 
     def set_recovery_rate(self, transport: int, rate_bps: float) -> None:
         """What RTX may take on the way to this remote, from now on. Raises ValueError unless it is positive."""

@@ -37,6 +37,7 @@ __all__ = [
     "ntp_middle32",
     "pack_compound",
     "parse",
+    "parse_report",
 ]
 
 _SSRC = struct.Struct("!I")
@@ -181,6 +182,14 @@ def parse(compound: bytes, passed_over: Collection[int] = ()) -> ParsedCompound:
     return ParsedCompound(tuple(packets), malformed)
 
 
+def parse_report(block: framing.Block) -> SenderReport | ReceiverReport:
+    """A packet of one of these two types. Raises MalformedRtcp."""
+    body = framing.unpadded(block)
+    if block.packet_type == framing.SENDER_REPORT:
+        return _parse_sender_report(block.count_or_format, body)
+    return _parse_receiver_report(block.count_or_format, body)
+
+
 def pack_compound(packets: Sequence[RtcpPacket]) -> bytes:
     """One after the other, in this order. Begin with a report unless reduced size was negotiated (RFC 5506)."""
     return b"".join([packet.pack() for packet in packets])
@@ -192,19 +201,19 @@ def _pack_report(packet_type: int, sender: bytes, blocks: Sequence[ReportBlock])
     return framing.frame(packet_type, len(blocks), sender + b"".join([block.pack() for block in blocks]))
 
 
-def _parse_sender_report(count: int, body: bytes) -> list[RtcpPacket]:
+def _parse_sender_report(count: int, body: bytes) -> SenderReport:
     if len(body) < _SENDER.size:
         raise MalformedRtcp("sender report cut short")
     ssrc, ntp_time, rtp_timestamp, packet_count, octet_count = _SENDER.unpack_from(body)
     blocks = _parse_report_blocks(count, body, _SENDER.size)
-    return [SenderReport(ssrc, ntp_time, rtp_timestamp, packet_count, octet_count, blocks)]
+    return SenderReport(ssrc, ntp_time, rtp_timestamp, packet_count, octet_count, blocks)
 
 
-def _parse_receiver_report(count: int, body: bytes) -> list[RtcpPacket]:
+def _parse_receiver_report(count: int, body: bytes) -> ReceiverReport:
     if len(body) < _SSRC.size:
         raise MalformedRtcp("receiver report cut short")
     (ssrc,) = _SSRC.unpack_from(body)
-    return [ReceiverReport(ssrc, _parse_report_blocks(count, body, _SSRC.size))]
+    return ReceiverReport(ssrc, _parse_report_blocks(count, body, _SSRC.size))
 
 
 def _parse_report_blocks(count: int, body: bytes, offset: int) -> tuple[ReportBlock, ...]:
@@ -279,8 +288,8 @@ def _parse_payload_feedback(message_format: int, body: bytes) -> list[RtcpPacket
 
 
 _PARSERS: dict[int, Callable[[int, bytes], list[RtcpPacket]]] = {
-    framing.SENDER_REPORT: _parse_sender_report,
-    framing.RECEIVER_REPORT: _parse_receiver_report,
+    framing.SENDER_REPORT: lambda count, body: [_parse_sender_report(count, body)],
+    framing.RECEIVER_REPORT: lambda count, body: [_parse_receiver_report(count, body)],
     framing.SOURCE_DESCRIPTION: _parse_source_description,
     framing.GOODBYE: _parse_goodbye,
     framing.TRANSPORT_FEEDBACK: _parse_transport_feedback,

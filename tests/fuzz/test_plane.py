@@ -192,6 +192,9 @@ class Fuzz:
             case 12:
                 plane.send_rtcp(transport, pack_compound([ReceiverReport(1, ())]), now)
                 assert len(plane.take_arrivals(transport)) <= CONFIG.arrivals_per_transport
+                plane.set_reporter(transport, draw.randrange(1 << 32), "x" * draw.randrange(33))
+                plane.send_reports([transport, transport], draw.randrange(1 << 64), now)
+                assert len(plane.poll_reports()) <= len(self.slots)
             case 13 if track is not None:
                 layers = self.tracks[track][1]
                 plane.announce_ssrc(track, draw.randrange(layers), draw.randrange(12), draw.random() < 0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from math import inf
 from pathlib import Path
 
@@ -182,28 +182,44 @@ async def test_reports_are_taken_by_the_last_who_is_due_before_they_would_wake_s
         await remote.close()
 
 
-async def test_reports_wait_while_others_will_be_due_in_time() -> None:
+async def test_reports_wait_while_others_will_be_due_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Running()
     config = WorkerConfig(addresses=("127.0.0.1",), plane=PlaneConfig(report_patience_s=1e6))
     running.worker = worker = await open_worker(config, running.notices.append)
     if worker.plane.name != "compiled":
         pytest.skip("the readable plane tells at once")
     ann, bob, slot = await watching(running)
-    await until(lambda: any(isinstance(packet, SenderReport) for packet in bob.rtcp))
-    report = next(packet for packet in bob.rtcp if isinstance(packet, SenderReport))
-    block = ReportBlock(slot.ssrc, 0, 0, 1, 0, rtcp.ntp_middle32(report.ntp_time), 0)
+    told: list[Event] = []
+    on_events = worker.router.on_events
+
+    def noting(events: Sequence[Event], now: float) -> None:
+        told.extend(events)
+        on_events(events, now)
+
+    monkeypatch.setattr(worker.router, "on_events", noting)
     received = worker.plane.counters.received_rtcp
-    bob.send_rtcp(ReceiverReport(1, (block,)).pack())
+    bob.send_rtcp(ReceiverReport(1, ()).pack())
     await until(lambda: worker.plane.counters.received_rtcp > received)
     wakeups = worker.router.counters.timer_wakeups
     await until(lambda: worker.router.counters.timer_wakeups > wakeups + 2)
-    endpoint = worker.router.registry.endpoints["bob"]
-    assert endpoint.rtt_s is None
+    assert not any(isinstance(event, RtcpReceived) for event in told)
     bob.send_rtcp(PictureLossIndication(1, slot.ssrc).pack())  # cannot wait, and so nothing does
-    await until(lambda: endpoint.rtt_s is not None)
+    await until(lambda: sum(isinstance(event, RtcpReceived) for event in told) == 2)
     for remote in (ann, bob):
         await remote.close()
     await worker.aclose()
+
+
+async def test_what_a_subscriber_reports_gives_a_round_trip_without_a_turn_of_its_own(running: Running) -> None:
+    ann, bob, slot = await watching(running)
+    await until(lambda: any(isinstance(packet, SenderReport) for packet in bob.rtcp))
+    report = next(packet for packet in bob.rtcp if isinstance(packet, SenderReport))
+    block = ReportBlock(slot.ssrc, 0, 0, 1, 0, rtcp.ntp_middle32(report.ntp_time), 0)
+    bob.send_rtcp(ReceiverReport(1, (block,)).pack())
+    endpoint = running.worker.router.registry.endpoints["bob"]
+    await until(lambda: endpoint.rtt_s is not None)
+    for remote in (ann, bob):
+        await remote.close()
 
 
 async def test_a_farewell_ends_a_transport_at_once_and_signaling_is_told(running: Running) -> None:

@@ -21,6 +21,7 @@ from sfu.plane.compiled.extensions cimport (
     LONGEST_MID, PASSED_ON, ROLE_DESCRIPTOR, ROLE_MID, ROLE_PASSED_ON, ROLE_REPAIRED_RID, ROLE_RID, ROLE_TRANSPORT_CC,
     ROLES, SendIds, Text,
 )
+from sfu.plane.compiled.blocks cimport BlockRow
 from sfu.plane.compiled.clusters cimport ClusterRow
 from sfu.plane.compiled.filtering cimport ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS, filter_limit
 from sfu.plane.compiled.groups cimport GroupRow
@@ -36,9 +37,9 @@ from sfu.plane.compiled.openssl cimport FUNCTIONS as OPENSSL_FUNCTIONS, OpenSsl,
 from sfu.plane.compiled.outbox cimport drop, outbox_add, outbox_room, send_as_is
 from sfu.plane.compiled.packets cimport CODECS, NO_CODEC
 from sfu.plane.compiled.paths cimport Endpoint, path_owner
-from sfu.plane.compiled.pointers cimport Pointers, pointers_close
+from sfu.plane.compiled.pointers cimport Pointers, pointers_add, pointers_close
 from sfu.plane.compiled.polling cimport (
-    Polled, Rows, poll_transport, polled_close, polling_begin, polling_sort,
+    Polled, Rows, blocks_begin, poll_blocks, poll_transport, polled_close, polling_begin, polling_sort,
 )
 from sfu.plane.compiled.probing cimport probing_start
 from sfu.plane.compiled.protection cimport (
@@ -47,6 +48,7 @@ from sfu.plane.compiled.protection cimport (
 from sfu.plane.compiled.receiving cimport has_moved, on_datagram
 from sfu.plane.compiled.reception cimport COUNTED_SPATIAL_LAYERS, COUNTED_TEMPORAL_LAYERS, Reception
 from sfu.plane.compiled.recovery cimport ask, recovery_send_due
+from sfu.plane.compiled.reporting cimport send_reports
 from sfu.plane.compiled.retransmission cimport forget_sent
 from sfu.plane.compiled.sha1 cimport BLOCK, hmac_key
 from sfu.plane.compiled.sharing cimport lock, unlock
@@ -55,8 +57,8 @@ from sfu.plane.compiled.slot cimport slot_look_back, slot_route, slot_send_layer
 from sfu.plane.compiled.srtp cimport LONGEST_PACKET, TRAILER, protect_rtcp
 from sfu.plane.compiled.system cimport __ATOMIC_SEQ_CST, __atomic_store_n, read, write
 from sfu.plane.compiled.tables cimport (
-    Arrival, Counts, Layer, Level, Outgoing, Plane, ReportRow, Sink, SinkFrame, Slot, SlotFormat, Source, SrtpCall,
-    Track, Transport,
+    LONGEST_DESCRIPTION, Arrival, Counts, Layer, Level, Outgoing, Plane, Reporter, ReportRow, Sink, SinkFrame, Slot,
+    SlotFormat, Source, SrtpCall, Track, Transport,
 )
 from sfu.plane.compiled.taps cimport MOST_LAYERS, tap_set
 from sfu.plane.compiled.thread cimport run
@@ -70,13 +72,14 @@ from sfu.core.types import Codec, DropReason
 from sfu.plane import interface, openssl
 from sfu.plane.compiled import addresses
 from sfu.plane.interface import (
-    ConsentRenewed, Counters, Datagram, DtlsReceived, GapSeen, KeyFrameReceived, LayerReception, RtcpReceived,
-    SinkGone, SlotTransmission, SsrcLearned, StrayReceived, StunReceived, Switched,
+    LONGEST_CNAME_BYTES, ConsentRenewed, Counters, Datagram, DtlsReceived, GapSeen, KeyFrameReceived, LayerReception,
+    RtcpReceived, SinkGone, SlotTransmission, SsrcLearned, StrayReceived, StunReceived, Switched,
 )
 from sfu.plane.readers import connect_to_reader
 from sfu.plane.session_keys import sending_keys
 from sfu.plane.srtp import FUNCTIONS, REPLAYS, context_address, function_address, open_sessions
 from sfu.wire.addresses import shortened
+from sfu.wire.rtcp import SourceDescription
 
 _CODECS = {codec: index for index, codec in enumerate((None, *Codec))}
 _CODEC_NAMES = [None if codec is None else codec.value for codec in _CODECS]
@@ -273,6 +276,25 @@ cdef class Engine(Describing):
             bytes_of(&self.polled.groups, sizeof(GroupRow)),
             bytes_of(&self.polled.clusters, sizeof(ClusterRow)),
         )
+
+    def poll_blocks(self):
+        """The rows of `poll_reports` as bytes."""
+        cdef Pointers reported_on
+        cdef bint has_memory = True
+        cdef int index
+        self.polled.blocks.count = 0
+        lock(&self.plane)
+        reported_on = blocks_begin(&self.plane)
+        unlock(&self.plane)
+        polling_sort(&reported_on)
+        for index in range(reported_on.count):
+            lock(&self.plane)
+            has_memory &= poll_blocks(&self.plane, <Transport *>reported_on.items[index], &self.polled)
+            unlock(&self.plane)
+        pointers_close(&reported_on)
+        if not has_memory:
+            raise MemoryError
+        return bytes_of(&self.polled.blocks, sizeof(BlockRow))
 
     def take_output(self):
         return self.taken_from_outbox(0)

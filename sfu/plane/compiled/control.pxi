@@ -1,6 +1,10 @@
 # The control methods of interface.Plane. Included by _plane.pyx.
 
 
+cdef enum:
+    REPORTERS_AT_ONCE = 16  # some 100 µs of the mutex. Lower: more system calls; higher: media waits longer
+
+
 cdef class Control:
     """The tables: what is in them, and what Python says to it. All of `interface.Plane` but the drivers."""
 
@@ -31,6 +35,7 @@ cdef class Control:
             raise MemoryError
         self.transports[transport] = <uintptr_t>added
         self.ssrcs[transport] = set()
+        self.set_reporter(transport, 0, "")
 
     def bind(self, transport, path):
         cdef Transport *owner = self.transport(transport)
@@ -163,6 +168,37 @@ cdef class Control:
         if refusal != NOT_DROPPED:
             drop(&self.plane, refusal)
         unlock(&self.plane)
+
+    def set_reporter(self, transport, uint32_t ssrc, cname):
+        cdef Transport *of = self.transport(transport)
+        cdef bytes description = SourceDescription(0, cname).pack()
+        cdef Reporter reporter
+        if len(cname.encode()) > LONGEST_CNAME_BYTES or len(description) > LONGEST_DESCRIPTION:
+            raise ValueError(f"a CNAME of more than {LONGEST_CNAME_BYTES} bytes")
+        reporter.ssrc, reporter.description_size = ssrc, len(description)
+        memcpy(reporter.description, PyBytes_AsString(description), reporter.description_size)
+        lock(&self.plane)
+        of.reporter = reporter
+        unlock(&self.plane)
+
+    def send_reports(self, transports, uint64_t ntp_time, double now):
+        """Some of them leave together, in one system call; between, the thread has its turn."""
+        cdef Pointers reporters
+        cdef int index = 0, end
+        memset(&reporters, 0, sizeof(reporters))
+        try:
+            for transport in transports:
+                if not pointers_add(&reporters, self.transport(transport)):
+                    raise MemoryError
+            while index < reporters.count:
+                end = min(reporters.count, index + REPORTERS_AT_ONCE)
+                lock(&self.plane)
+                while index < end:
+                    send_reports(&self.plane, <Transport *>reporters.items[index], ntp_time, now)
+                    index += 1
+                unlock(&self.plane)
+        finally:
+            pointers_close(&reporters)
 
     # --- after packets have left --------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from sfu.plane.compiled.groups cimport groups_on_packet
 from sfu.plane.compiled.numbers cimport read16, unwrap
 from sfu.plane.compiled.outbox cimport drop
 from sfu.plane.compiled.pointers cimport pointers_add
+from sfu.plane.compiled.reporting cimport RECEIVER_REPORT, SENDER_REPORT, on_report
 from sfu.plane.compiled.tables cimport Feedback, Plane, ReportRow, Transport
 from sfu.plane.compiled.twcc cimport (
     REFERENCE_US, STATUS_MISSING, TWCC_FORMAT, TransportFeedback, read_delta, read_feedback,
@@ -20,14 +21,14 @@ from sfu.plane.compiled.twcc cimport (
 
 cdef enum:
     TRANSPORT_FEEDBACK = 205  # RTPFB of RFC 4585
-    SENDER_REPORT = 200
-    SOURCE_DESCRIPTION = 202  # and between them receiver reports
+    SOURCE_DESCRIPTION = 202
     MAX_TRANSPORT_FEEDBACKS = 4  # of one compound, as in wire/rtcp.py
     REFERENCE_BITS = 24
 
 cdef enum:
     # What a compound holds beside feedback.
     ONLY_FEEDBACK
+    ONLY_RECEPTION  # receivers' reports, and who they are by
     ONLY_REPORTS  # to which nobody awaits an answer
     ANYTHING
 
@@ -43,9 +44,10 @@ cdef inline void feedback_close(Feedback *feedback) noexcept nogil:
 
 
 cdef inline int take_feedbacks(
-    Plane *plane, Transport *transport, const uint8_t *compound, int size, double now
+    Plane *plane, Transport *transport, const uint8_t *compound, int size, double now, bint *about_slots
 ) noexcept nogil:
-    """Matches all feedback in a compound. Returns what else is in it: where the walk ends early, anything."""
+    """Matches all feedback in a compound, and notes its reports; `about_slots` is set if there are any of them. Returns
+    what else is in it: where the walk ends early, or a report cannot be read, anything."""
     cdef int position = 0, body, end, padding, count = 0, others = ONLY_FEEDBACK
     while position < size:
         if position + 4 > size or compound[position] & 0xC0 != 0x80:
@@ -54,21 +56,28 @@ cdef inline int take_feedbacks(
         end = body + 4 * <int>read16(compound + position + 2)
         if end > size:
             return ANYTHING
+        padding = 0
+        if compound[position] & 0x20:
+            padding = compound[end - 1] if end > body else 0
+            if not 0 < padding <= end - body:
+                padding = end - body  # nothing is left of it
         if compound[position + 1] == TRANSPORT_FEEDBACK and compound[position] & 0x1F == TWCC_FORMAT:
             count += 1
-            padding = 0
-            if compound[position] & 0x20:
-                padding = compound[end - 1] if end > body else 0
-                if not 0 < padding <= end - body:
-                    padding = end - body  # nothing is left of it
             if count > MAX_TRANSPORT_FEEDBACKS or not read_feedback(
                 compound + body, end - body - padding, &plane.feedback
             ):
                 drop(plane, DROP_MALFORMED_FEEDBACK)
             else:
                 on_feedback(plane, transport, &plane.feedback, now)
-        elif SENDER_REPORT <= compound[position + 1] <= SOURCE_DESCRIPTION:
-            others = max(others, <int>ONLY_REPORTS)
+        elif compound[position + 1] == SENDER_REPORT or compound[position + 1] == RECEIVER_REPORT:
+            if not on_report(plane, transport, compound + position, end - position - padding, now, about_slots):
+                others = ANYTHING
+            elif compound[position + 1] == SENDER_REPORT:
+                others = max(others, <int>ONLY_REPORTS)
+            else:
+                others = max(others, <int>ONLY_RECEPTION)
+        elif compound[position + 1] == SOURCE_DESCRIPTION:
+            others = max(others, <int>ONLY_RECEPTION)
         else:
             others = ANYTHING
         position = end

@@ -46,6 +46,7 @@ cdef inline void plane_close(Plane *plane) noexcept nogil:
     pointers_close(&plane.transports)
     pointers_close(&plane.later)
     pointers_close(&plane.reporting)
+    pointers_close(&plane.reported_on)
     events_close(&plane.events)
     free(plane.paths.places)
     free(plane.outbox.datagrams)
@@ -97,6 +98,7 @@ cdef inline void transport_remove(Plane *plane, Transport *transport) noexcept n
     pointers_remove(&plane.transports, transport)
     pointers_remove(&plane.later, transport)
     pointers_remove(&plane.reporting, transport)
+    pointers_remove(&plane.reported_on, transport)
     transport_free(transport)
 
 

@@ -17,9 +17,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sfu.core.report_blocks import BLOCK
 from sfu.core.transport_feedback import CLUSTER, GROUP, NO_FEEDBACK, REPORT, FeedbackBatch
 from sfu.plane.compiled._plane import Engine
 from sfu.plane.interface import Event, PlaneConfig
@@ -98,6 +101,9 @@ class CompiledPlane(Engine):
         return FeedbackBatch(
             np.frombuffer(reports, REPORT), np.frombuffer(groups, GROUP), np.frombuffer(clusters, CLUSTER)
         )
+
+    def poll_reports(self) -> NDArray[Any]:
+        return np.frombuffer(self.poll_blocks(), BLOCK)
 
     def _deliver(self) -> None:
         if self._on_events is not None:

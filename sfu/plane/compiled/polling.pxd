@@ -1,4 +1,4 @@
-"""Feedback of all Transports, gathered into the rows that `poll_feedback` hands out.
+"""Feedback and reports of all Transports, gathered into the rows that `poll_feedback` and `poll_reports` hand out.
 
 The mutex is held for one Transport's rows at a time, and copying them is all that happens under it.
 """
@@ -6,10 +6,12 @@ The mutex is held for one Transport's rows at a time, and copying them is all th
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, qsort, realloc
 
+from sfu.plane.compiled.blocks cimport BlockRow
 from sfu.plane.compiled.clusters cimport KEPT, ClusterRow, clusters_take
 from sfu.plane.compiled.feedback cimport note_reporting, take_report
 from sfu.plane.compiled.groups cimport GroupRow, groups_take
-from sfu.plane.compiled.pointers cimport Pointers
+from sfu.plane.compiled.pointers cimport Pointers, pointers_add
+from sfu.plane.compiled.reporting cimport take_blocks
 from sfu.plane.compiled.tables cimport Plane, ReportRow, Transport
 
 
@@ -24,6 +26,7 @@ cdef struct Polled:
     Rows reports
     Rows groups
     Rows clusters
+    Rows blocks
 
 
 cdef inline Pointers polling_begin(Plane *plane) noexcept nogil:
@@ -34,6 +37,13 @@ cdef inline Pointers polling_begin(Plane *plane) noexcept nogil:
     for index in range(reporting.count):
         (<Transport *>reporting.items[index]).is_reporting = False
     return reporting
+
+
+cdef inline Pointers blocks_begin(Plane *plane) noexcept nogil:
+    """The same, of those whose Slots were reported on."""
+    cdef Pointers reported_on = plane.reported_on
+    plane.reported_on = Pointers(0, 0, NULL)
+    return reported_on
 
 
 cdef inline void polling_sort(Pointers *reporting) noexcept nogil:
@@ -73,6 +83,16 @@ cdef inline bint poll_transport(Plane *plane, Transport *transport, double now, 
     return True
 
 
+cdef inline bint poll_blocks(Plane *plane, Transport *transport, Polled *polled) noexcept nogil:
+    """False without memory: what is not polled is told with the next."""
+    cdef Rows *blocks = &polled.blocks
+    if not rows_room(blocks, transport.slots.count, sizeof(BlockRow)):
+        transport.is_reported_on = pointers_add(&plane.reported_on, transport)
+        return False
+    blocks.count += take_blocks(transport, &(<BlockRow *>blocks.rows)[blocks.count])
+    return True
+
+
 cdef inline bint rows_room(Rows *rows, int more, size_t size) noexcept nogil:
     cdef void *grown
     cdef int room
@@ -91,3 +111,4 @@ cdef inline void polled_close(Polled *polled) noexcept nogil:
     free(polled.reports.rows)
     free(polled.groups.rows)
     free(polled.clusters.rows)
+    free(polled.blocks.rows)

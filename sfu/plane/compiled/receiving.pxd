@@ -13,7 +13,7 @@ from sfu.plane.compiled.events cimport (
     EVENT_CONSENT, EVENT_DTLS, EVENT_RTCP, EVENT_STRAY, EVENT_STUN, NOBODY, Event, EventKind, event_put,
 )
 from sfu.plane.compiled.extensions cimport ROLE_TRANSPORT_CC
-from sfu.plane.compiled.feedback cimport ONLY_FEEDBACK, ONLY_REPORTS, take_feedbacks
+from sfu.plane.compiled.feedback cimport ANYTHING, ONLY_FEEDBACK, ONLY_RECEPTION, take_feedbacks
 from sfu.plane.compiled.learning cimport learn
 from sfu.plane.compiled.levels cimport note_level
 from sfu.plane.compiled.numbers cimport read32
@@ -38,6 +38,7 @@ cdef inline void on_datagram(
     cdef Transport *transport = <Transport *>path_owner(&plane.paths, source)
     cdef double tell_by
     cdef int contents
+    cdef bint about_slots = False
     plane.counts.received_datagrams += 1
     if transport == NULL:
         on_stranger(plane, datagram, size, source, kind, now)
@@ -48,9 +49,9 @@ cdef inline void on_datagram(
         plane.counts.received_rtcp += 1
         if decrypt(plane, transport, True, datagram, &size, now):
             tap_reports(plane, transport, datagram, size, now)
-            contents = take_feedbacks(plane, transport, datagram, size, now)
-            if contents != ONLY_FEEDBACK:
-                tell_by = now + plane.limits.report_patience_s if contents == ONLY_REPORTS else -INFINITY
+            contents = take_feedbacks(plane, transport, datagram, size, now, &about_slots)
+            if contents != ONLY_FEEDBACK and not (about_slots and contents == ONLY_RECEPTION):
+                tell_by = now + plane.limits.report_patience_s if contents != ANYTHING else -INFINITY
                 tell_up(plane, EVENT_RTCP, transport, datagram, size, source, now, tell_by)
     elif kind == KIND_STUN:
         plane.counts.received_stun += 1

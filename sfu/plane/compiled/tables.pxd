@@ -7,6 +7,7 @@ only.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from sfu.plane.compiled.blocks cimport BlockRow, LayerReported
 from sfu.plane.compiled.clusters cimport Clusters
 from sfu.plane.compiled.consent cimport Consent
 from sfu.plane.compiled.drops cimport DROPS
@@ -54,6 +55,7 @@ cdef struct Layer:
     double rtx_learned_at
     SourceClock *clock
     Reception reception
+    LayerReported reported
     History history  # of sound only what a Slot may look back to
     RecentNumbers recent  # audio only
     Unwrapper numbers
@@ -144,6 +146,9 @@ cdef struct Slot:
     uint64_t retransmitted
     bint has_switched
     double switched_at
+    uint64_t packets_reported[2]  # at the last two reports
+    bint has_block  # that was not polled
+    BlockRow block
     uint64_t dropped[DROPS]
 
 
@@ -210,6 +215,17 @@ cdef struct Probing:
     double next_at
 
 
+cdef enum:
+    LONGEST_DESCRIPTION = 44  # with interface.LONGEST_CNAME_BYTES
+
+
+cdef struct Reporter:
+    # Who our reports are by: where they speak of no Slot, and as a whole packet with no SSRC in it yet.
+    uint32_t ssrc
+    int description_size
+    uint8_t description[LONGEST_DESCRIPTION]
+
+
 cdef struct Transport:
     int64_t id
     # What each packet that leaves looks at lies together
@@ -245,6 +261,8 @@ cdef struct Transport:
     Probing probing
     bint is_later  # in Plane.later
     bint is_reporting  # in Plane.reporting
+    bint is_reported_on  # in Plane.reported_on
+    Reporter reporter
 
 
 cdef struct Counts:
@@ -353,6 +371,7 @@ cdef struct Plane:
     Levels levels
     Pointers later  # Transports: RTX waits, or a probe runs; in the order in which that began
     Pointers reporting  # Transports: feedback has come, or is awaited of a probe
+    Pointers reported_on  # Transports: blocks about their Slots have come
     Events events
     Outbox outbox
     int strangers  # in this batch

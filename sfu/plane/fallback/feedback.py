@@ -1,6 +1,6 @@
 """Transport-cc feedback of one remote, matched with what has left towards it.
 
-compound ─► read: its feedbacks, and whether there is anything else in it ─► on_feedback, one number after the other
+compound ─► read: feedbacks, reports, and whether there is anything else ─► on_feedback, one number after the other
 number ─► Flight: sent when, how large? ─┬─► Groups      what delay estimation compares
                                          ├─► Clusters    what probing found out
                                          └─► sums        acknowledged, lost, round trip
@@ -12,17 +12,23 @@ about each packet counts, except that one reported missing may still arrive.
 from __future__ import annotations
 
 from math import nan
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from sfu.core.transport_feedback import CLUSTER, GROUP, REPORT, FeedbackBatch
 from sfu.plane.fallback.clusters import ClusterRow, Clusters
 from sfu.plane.fallback.flight import Departure, Flight
 from sfu.plane.fallback.groups import GroupRow, Groups
 from sfu.plane.interface import Counters, PlaneConfig
 from sfu.wire import framing, twcc
 from sfu.wire.errors import MalformedRtcp
-from sfu.wire.rtcp import MAX_TRANSPORT_FEEDBACKS
+from sfu.wire.rtcp import MAX_TRANSPORT_FEEDBACKS, ReceiverReport, SenderReport, parse_report
 from sfu.wire.serial import Unwrapper
 from sfu.wire.twcc import TransportFeedback
+
+if TYPE_CHECKING:
+    from sfu.plane.fallback.transport import Transport
 
 _REFERENCE_BITS = 24
 _REFERENCE_US = 64_000  # one step of the reference time
@@ -34,18 +40,27 @@ class Contents(NamedTuple):
     """What a compound holds, for the plane."""
 
     feedbacks: list[TransportFeedback]
+    reports: list[SenderReport | ReceiverReport]
     malformed: int  # feedbacks that could not be read, or were too many
     is_feedback: bool  # and nothing else
+    is_reception: bool  # receivers' reports, who they are by, and feedback, all of it readable
 
 
 def read(compound: bytes) -> Contents:
     """Never raises. Where the walk ends early, there may be something else."""
     feedbacks: list[TransportFeedback] = []
-    count = malformed = others = 0
+    reports: list[SenderReport | ReceiverReport] = []
+    count = malformed = others = foreign = 0
     try:
         for block in framing.blocks(compound):
             if block.packet_type != framing.TRANSPORT_FEEDBACK or block.count_or_format != twcc.FORMAT:
                 others += 1
+                foreign += block.packet_type not in (framing.RECEIVER_REPORT, framing.SOURCE_DESCRIPTION)
+                if block.packet_type in (framing.SENDER_REPORT, framing.RECEIVER_REPORT):
+                    try:
+                        reports.append(parse_report(block))
+                    except MalformedRtcp:
+                        foreign += 1
                 continue
             count += 1
             if count > MAX_TRANSPORT_FEEDBACKS:
@@ -57,7 +72,25 @@ def read(compound: bytes) -> Contents:
                 malformed += 1
     except MalformedRtcp:
         others += 1
-    return Contents(feedbacks, malformed, is_feedback=count > 0 and others == 0)
+        foreign += 1
+    is_feedback = count > 0 and others == 0
+    return Contents(feedbacks, reports, malformed, is_feedback, is_reception=foreign == 0)
+
+
+def poll_feedback(reporting: dict[Transport, None], now: float) -> FeedbackBatch:
+    """Of all that have any. Who has nothing more to tell is taken out."""
+    reports: list[ReportRow] = []
+    groups: list[GroupRow] = []
+    clusters: list[ClusterRow] = []
+    for transport in sorted(reporting, key=lambda transport: transport.id):
+        report = transport.feedback.take_report(transport.id)
+        if report is not None:
+            reports.append(report[0])
+            groups += report[1]
+        clusters += transport.feedback.take_clusters(transport.id, now)
+        if not transport.feedback.clusters:
+            del reporting[transport]
+    return FeedbackBatch(np.array(reports, REPORT), np.array(groups, GROUP), np.array(clusters, CLUSTER))
 
 
 class Feedback:

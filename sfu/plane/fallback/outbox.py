@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Outbox:
     """`pending_events` is the limit for events that a remote can cause at will: beyond it they are dropped."""
 
-    __slots__ = ("_pending_events", "counters", "datagrams", "events", "later", "reporting")
+    __slots__ = ("_pending_events", "counters", "datagrams", "events", "later", "reported_on", "reporting")
 
     def __init__(self, counters: Counters, pending_events: int) -> None:
         self.counters = counters
@@ -25,6 +25,7 @@ class Outbox:
         self.events: list[Event] = []
         self.later: dict[Transport, None] = {}  # RTX waits, or a probe runs; in the order in which that began
         self.reporting: dict[Transport, None] = {}  # feedback has come, or is awaited of a probe
+        self.reported_on: dict[Transport, None] = {}  # blocks about their Slots have come
         self._pending_events = pending_events
 
     def send(self, path: Path, payload: bytes) -> None:

@@ -11,19 +11,17 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from sfu.core.transport_feedback import CLUSTER, GROUP, REPORT, FeedbackBatch
+from sfu.core.transport_feedback import FeedbackBatch
 from sfu.core.types import Codec, DropReason
-from sfu.plane.fallback.clusters import ClusterRow
-from sfu.plane.fallback.feedback import ReportRow
-from sfu.plane.fallback.groups import GroupRow
+from sfu.plane.fallback.feedback import poll_feedback
 from sfu.plane.fallback.learning import Learning
 from sfu.plane.fallback.levels import Levels
 from sfu.plane.fallback.outbox import Outbox
 from sfu.plane.fallback.publishing import Track
 from sfu.plane.fallback.receiving import Receiving
+from sfu.plane.fallback.reporting import poll_reports
 from sfu.plane.fallback.sinks import Sinks
 from sfu.plane.fallback.slot import Slot
 from sfu.plane.fallback.sockets import Sockets
@@ -224,6 +222,7 @@ class FallbackPlane:
             del self._paths[path]
         self._outbox.later.pop(gone, None)
         self._outbox.reporting.pop(gone, None)
+        self._outbox.reported_on.pop(gone, None)
 
     def send(self, path: Path, payload: bytes) -> None:
         self._outbox.send(path, payload)
@@ -236,6 +235,18 @@ class FallbackPlane:
     def send_rtcp(self, transport: int, compound: bytes, now: float) -> None:
         self._count(self._transports[transport].send_rtcp(compound))
         self._settle()
+
+    def set_reporter(self, transport: int, ssrc: int, cname: str) -> None:
+        self._transports[transport].reporting.set_reporter(ssrc, cname)
+
+    def send_reports(self, transports: Sequence[int], ntp_time: int, now: float) -> None:
+        for reporter in [self._transports[transport] for transport in transports]:
+            for compound in reporter.reporting.compounds(ntp_time, now):
+                self._count(reporter.send_rtcp(compound))
+        self._settle()
+
+    def poll_reports(self) -> NDArray[Any]:
+        return poll_reports(self._outbox.reported_on)
 
     # --- after packets have left ---------------------------------------------------------------------------
 
@@ -254,18 +265,7 @@ class FallbackPlane:
         return True
 
     def poll_feedback(self, now: float) -> FeedbackBatch:
-        reports: list[ReportRow] = []
-        groups: list[GroupRow] = []
-        clusters: list[ClusterRow] = []
-        for transport in sorted(self._outbox.reporting, key=lambda transport: transport.id):
-            report = transport.feedback.take_report(transport.id)
-            if report is not None:
-                reports.append(report[0])
-                groups += report[1]
-            clusters += transport.feedback.take_clusters(transport.id, now)
-            if not transport.feedback.clusters:
-                del self._outbox.reporting[transport]
-        return FeedbackBatch(np.array(reports, REPORT), np.array(groups, GROUP), np.array(clusters, CLUSTER))
+        return poll_feedback(self._outbox.reporting, now)
 
     # --- publishing ----------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sfu.core.reception import ReceptionReport
 from sfu.core.types import Codec, DropReason
 from sfu.plane.fallback.history import History, RecentNumbers
 from sfu.plane.fallback.layering import LayerReader
@@ -100,6 +101,7 @@ class TrackLayer:
         self.is_video = track.spec.kind == "video"
         self.clock = SourceClock()
         self.reception = Reception()
+        self.reported = ReceptionReport()
         self.history = History(config.history_packets) if self.is_video else None  # nobody retransmits audio
         # Of sound so much that a Slot may begin a moment ago.
         self.kept = None if self.is_video else History(config.audio_kept_packets)

@@ -136,7 +136,10 @@ class Receiving:
             self._outbox.reporting.setdefault(transport)
         for _ in range(contents.malformed):
             self._outbox.drop(DropReason.MALFORMED_FEEDBACK)
-        if not contents.is_feedback:
+        about_slots = transport.reporting.on_reports(contents.reports, now)
+        if about_slots:
+            self._outbox.reported_on.setdefault(transport)
+        if not contents.is_feedback and not (about_slots and contents.is_reception):
             self._outbox.tell_if_room(RtcpReceived(compound, transport.id, now))
 
     def _on_rtp(self, transport: Transport, payload: bytes, now: float) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sfu.core.reports import sender_report
 from sfu.core.types import Codec, DropReason
 from sfu.plane.fallback.filtering import ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS
 from sfu.plane.fallback.numbering import NumberMap
@@ -25,6 +26,7 @@ from sfu.plane.fallback.retransmission import Sent, SentPackets
 from sfu.plane.fallback.timeline import Timeline
 from sfu.plane.interface import PlaneConfig, SlotSpec, SlotTransmission, Switched
 from sfu.wire import red, rtp, rtx
+from sfu.wire.rtcp import SenderReport
 
 if TYPE_CHECKING:
     from sfu.plane.fallback.transport import Transport
@@ -58,6 +60,7 @@ class Slot:
         self._packets = 0
         self._octets = 0
         self._retransmitted = 0
+        self._packets_reported = (0, 0)  # at the last two reports
         self._switched_at: float | None = None
         self._dropped: dict[DropReason, int] = {}
 
@@ -108,6 +111,14 @@ class Slot:
             retransmitted=self._retransmitted,
             timestamp_at_s=self._line.pair(),
         )
+
+    def report(self, ntp_time: int, now: float) -> SenderReport | None:
+        """`None` if nothing was sent since the last report but one (RFC 3550 §6.4: then it is no sender)."""
+        silent = self._packets == self._packets_reported[0]
+        self._packets_reported = (self._packets_reported[1], self._packets)
+        if silent:
+            return None
+        return sender_report(self.spec.ssrc, self.spec.clock_rate, self.transmission(), ntp_time, now)
 
     def describe(self) -> dict[str, object]:
         return {

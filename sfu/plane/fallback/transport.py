@@ -16,6 +16,7 @@ from sfu.plane.fallback.packets import PASSED_ON, passed_on_ids
 from sfu.plane.fallback.probing import Probing
 from sfu.plane.fallback.publishing import PassedOn, Track, TrackLayer
 from sfu.plane.fallback.recovery import Recovery
+from sfu.plane.fallback.reporting import Reporting
 from sfu.plane.fallback.slot import Slot
 from sfu.plane.fallback.srtp import SrtpRefused, SrtpSession
 from sfu.plane.interface import Path, PlaneConfig, SrtpKeys
@@ -69,6 +70,7 @@ class Transport:
         self.feedback = Feedback(config, outbox.counters)
         self.recovery = Recovery(config)
         self.probing = Probing(self, outbox)
+        self.reporting = Reporting(self)
 
     # --- addresses -----------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ CASES = [
 
 
 def test_fractions_count_from_report_to_report_and_totals_from_the_start() -> None:
-    report = ReceptionReport(ssrc=7)
+    report = ReceptionReport()
     for (highest, packets), fraction, lost in CASES:
         block = report.block(reception(65530, highest, packets), now=0.0)
         assert (block.fraction_lost, block.packets_lost) == (fraction, lost)
@@ -43,7 +43,7 @@ def test_fractions_count_from_report_to_report_and_totals_from_the_start() -> No
 
 
 def test_names_the_last_sender_report_and_the_delay_since() -> None:
-    report = ReceptionReport(ssrc=7)
+    report = ReceptionReport()
     assert report.block(reception(1, 1, 1), now=1.0).lsr == 0
     ntp = ntp_from_unix(1_700_000_000.5)
     report.on_sender_report(ntp, arrival_s=10.0)
@@ -53,5 +53,5 @@ def test_names_the_last_sender_report_and_the_delay_since() -> None:
 
 @pytest.mark.parametrize("packets", [0, 1, 1 << 30])
 def test_extremes_still_pack(packets: int) -> None:
-    block = ReceptionReport(ssrc=7).block(reception(-5, 1 << 33, packets, jitter=1e12), now=0.0)
+    block = ReceptionReport().block(reception(-5, 1 << 33, packets, jitter=1e12), now=0.0)
     assert len(block.pack()) == 24

@@ -58,9 +58,9 @@ def test_a_slot_that_begins_to_send_hastens_the_report() -> None:
 
 
 def test_a_sender_report_pairs_the_servers_time_with_the_slots_own_line() -> None:
-    report = sender_report(9, 90_000, transmission((0xFFFF_FFF0, 10.0)), CLOCK, now=10.5)
+    report = sender_report(9, 90_000, transmission((0xFFFF_FFF0, 10.0)), CLOCK.ntp(10.5), now=10.5)
     assert report == SenderReport(9, rtcp.ntp_from_unix(1_700_000_010.5), 45_000 - 16, 5, 5000)
-    assert sender_report(9, 90_000, transmission(None, packets=0), CLOCK, now=1.0) is None
+    assert sender_report(9, 90_000, transmission(None, packets=0), CLOCK.ntp(1.0), now=1.0) is None
 
 
 def test_blocks_ride_on_sender_reports_and_overflow_into_receiver_reports() -> None:

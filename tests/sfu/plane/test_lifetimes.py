@@ -113,6 +113,8 @@ CALLS_WITH_UNKNOWN_IDS = {
     "set_keys": lambda plane: plane.set_keys(99, SrtpKeys("SRTP_AEAD_AES_128_GCM", bytes(28), bytes(28))),
     "send_dtls": lambda plane: plane.send_dtls(99, b""),
     "send_rtcp": lambda plane: plane.send_rtcp(99, b"", 1.0),
+    "set_reporter": lambda plane: plane.set_reporter(99, 1, "us"),
+    "send_reports": lambda plane: plane.send_reports([PUBLISHER, 99], 1, 1.0),
     "add_track": lambda plane: plane.add_track(99, 99, VIDEO),
     "announce_ssrc": lambda plane: plane.announce_ssrc(99, 0, 1, False),
     "announce_ssrc of a layer": lambda plane: plane.announce_ssrc(TRACK, 1, 1, False),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from sfu.core.types import PayloadFormat
 from sfu.plane.interface import Datagram, GapSeen, KeyFrameReceived, Path, PlaneConfig, Switched, TrackSpec
 from sfu.wire import red, rtx
-from sfu.wire.rtcp import ReceiverReport, SenderReport, pack_compound
+from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport, SourceDescription, pack_compound
 from tests.fuzz.test_plane import Fuzz
 from tests.fuzz.test_transport_feedback import Noise
 from tests.sfu.plane.test_properties import Frame, Wish, check, fate, frames, play, wishes
@@ -153,7 +153,9 @@ class Meeting:
         self.plane.set_tap(900, 11, [0, 2])
         self.plane.set_tap(900, 13, [0])
         self.plane.set_tap(901, 12, [0])
-        self.tapped = 0
+        self.tapped = self.reported = 0
+        for number in (1, 2, 3, 100, 101, 102):
+            self.plane.set_reporter(number, 77 + number, "0123456789ab")
 
     def encoding(
         self, spec: TrackSpec, rid: str | None, ssrc: int, form: PayloadFormat = VP8, rtx_form: PayloadFormat = VP8_RTX
@@ -176,6 +178,8 @@ class Meeting:
                 self.scene.poll()
             if step % 7 == 0:
                 self.scene.events(Switched)
+            if step % 8 == 0:
+                self.reported += len(self.plane.poll_reports())
             self.tapped += len(self.plane.take_sink_output())
             if step % 9 == 0:
                 self.plane.poll_levels()
@@ -263,6 +267,8 @@ class Meeting:
             plane.missing(track, layer, [number - back for number in heard for back in range(80)])
         elif what < 28:
             plane.send_rtcp(slot, pack_compound([ReceiverReport(draw.randrange(99), ())]), now)
+            self.take(plane.on_datagrams([self.publisher_report()], now))
+            plane.send_reports(draw.sample((1, 2, 3, 100, 101, 102), draw.randrange(7)), draw.randrange(1 << 64), now)
             plane.take_arrivals(draw.choice((1, 2, 3)))
             track = draw.choice(list(self.tracks))
             tapped = [layer for layer in range(self.tracks[track]) if draw.random() < 0.6]
@@ -307,8 +313,26 @@ class Meeting:
         if draw.random() < 0.1:
             compound[draw.randrange(len(compound))] ^= 1 << draw.randrange(8)
         if draw.random() < 0.3:
-            compound[:0] = pack_compound([ReceiverReport(draw.randrange(99), ())])
+            blocks = [self.block(number) for _ in range(draw.randrange(4))]
+            compound[:0] = pack_compound([ReceiverReport(draw.randrange(99), tuple(blocks))])
+        elif draw.random() < 0.1:
+            compound[:] = pack_compound([ReceiverReport(1, (self.block(number),)), SourceDescription(1, "it")])
+            compound[draw.randrange(len(compound))] ^= draw.choice((0, 0, 1 << draw.randrange(8)))
         return self.scene.remotes[number].protect_rtcp(bytes(compound))
+
+    def block(self, number: int) -> ReportBlock:
+        """What a subscriber says of one of its Slots, or of something else."""
+        draw = self.draw
+        ssrc = draw.choice((7000 + number, 7000 + number, draw.randrange(1 << 32)))
+        lost = draw.randrange(-5, 1 << 20)
+        return ReportBlock(ssrc, draw.randrange(256), lost, *(draw.randrange(1 << 32) for _ in range(4)))
+
+    def publisher_report(self) -> Datagram:
+        """A sender report of one of its layers, or of nobody, with a block that is about nothing."""
+        draw = self.draw
+        ssrc = draw.choice([encoding.ssrc for encoding in self.encodings[1]] + [draw.randrange(1 << 32)])
+        compound = SenderReport(ssrc, draw.randrange(1 << 64), 1, 2, 3, (self.block(100),)).pack()
+        return self.scene.remotes[1].protect_rtcp(compound)
 
     def plausible(self, track: int, layer: int) -> int:
         """Mostly a timestamp that the layer may have had lately."""
@@ -340,10 +364,10 @@ def test_a_meeting_over_bad_networks(profile: str, seed: int) -> None:
 
 
 def test_those_networks_are_bad_enough_to_mean_something() -> None:
-    meeting = Meeting(5, GCM)  # one in which RTX has to wait until there is no room left
+    meeting = Meeting(7, GCM)  # one in which RTX has to wait until there is no room left
     meeting.run(600)
     counters = meeting.plane.counters
-    assert meeting.tapped > 500
+    assert meeting.tapped > 500 and meeting.reported > 50
     assert counters.forwarded > 500 and counters.retransmitted and counters.recovered, counters
     assert counters.probes > 100
     for reason in ("temporal_layer", "duplicate", "srtp_replay", "rtx_repeated", "before_switch", "awaiting_key_frame"):

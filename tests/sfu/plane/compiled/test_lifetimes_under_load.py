@@ -109,6 +109,8 @@ class Churn:
         plane.describe_slot(number)
         plane.set_tap(number, 1, self.draw.choice(([], [0])))
         plane.poll_levels()
+        plane.send_reports(self.alive, 1 << 32, time.monotonic())
+        plane.poll_reports()
         if self.draw.random() < 0.2:
             plane.set_keys(number, self.keys)  # of another session: the old one goes
             plane.remove_slot(number + 1)
