@@ -13,7 +13,7 @@ from signaling.client.api import ServerApi
 from signaling.config import DEVELOPMENT_KEY
 from signaling.recordings.options import RecordingOptions
 from tests.browser.pages.test_recording import comes_to
-from tests.recorder.clap import watch
+from tests.recorder.watching import watch
 from tests.support.chromium import eventually
 from tests.support.measured_claps import Claps
 from tests.support.page import OpenLobby, enter

@@ -18,7 +18,8 @@ from recorder.recovery import recover
 from signaling.client import development_token
 from signaling.recordings.options import RecordingOptions
 from tests.integration.test_recording import comes_to, grows
-from tests.recorder.clap import BEEP_S, CLAP_EVERY_S, FIRST_CLAP_S, HEIGHT, WIDTH, watch
+from tests.recorder.clap import BEEP_S, CLAP_EVERY_S, FIRST_CLAP_S, HEIGHT, WIDTH
+from tests.recorder.watching import watch
 from tests.support.clapping import Clapper, RoughPath, clapping
 from tests.support.measured_claps import Claps
 from tests.support.meeting import open_test_server

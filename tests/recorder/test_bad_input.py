@@ -28,7 +28,9 @@ from recorder.session import Session
 from sfu.core.types import Codec
 from sfu.wire import rtp
 from sfu.wire.tap import SenderClock
-from tests.recorder.clap import HEIGHT, WIDTH, Network, Publisher, Sent, Stage, claps, plain, watch, worst
+from tests.recorder.clap import HEIGHT, WIDTH, claps
+from tests.recorder.stage import Network, Publisher, Sent, Stage, plain
+from tests.recorder.watching import watch, worst
 
 MODES = [Mode.DECODE, Mode.COPY]
 

@@ -14,7 +14,7 @@ from recorder.mix.layouts import BUILT_IN
 from recorder.recovery import recover
 from recorder.uploads.contents import contents
 from signaling.cli import main
-from tests.recorder.clap import Publisher, Stage
+from tests.recorder.stage import Publisher, Stage
 
 
 def write(directory: Path) -> Path:

@@ -15,20 +15,9 @@ from recorder.journal import AnyEvent, ParticipantLeft, TrackEnded, TrackMuted
 from recorder.manifest import File, Manifest, Track
 from recorder.recovery import recover
 from sfu.core.types import Codec
-from tests.recorder.clap import (
-    FPS,
-    HEIGHT,
-    WIDTH,
-    Publisher,
-    Seen,
-    Stage,
-    beep_near,
-    changed,
-    claps,
-    rough,
-    watch,
-    worst,
-)
+from tests.recorder.clap import FPS, HEIGHT, WIDTH, claps
+from tests.recorder.stage import Publisher, Stage, changed, rough
+from tests.recorder.watching import Seen, beep_near, watch, worst
 
 DELAY_S = 0.03
 AV_SKEW_S = 0.040

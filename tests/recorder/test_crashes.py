@@ -23,7 +23,9 @@ from recorder.journal import (
     TrackStarted,
 )
 from recorder.recovery import recover
-from tests.recorder.clap import HEIGHT, MONOTONIC_S, UNIX_S, WIDTH, Entries, Publisher, Stage, claps, watch, worst
+from tests.recorder.clap import HEIGHT, WIDTH, claps
+from tests.recorder.stage import MONOTONIC_S, UNIX_S, Entries, Publisher, Stage
+from tests.recorder.watching import watch, worst
 
 ROOT = Path(__file__).resolve().parents[2]
 

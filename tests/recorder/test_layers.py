@@ -12,7 +12,9 @@ from recorder.journal import Event, LayerDescription, LayerSwitched, SenderRepor
 from recorder.manifest import Manifest
 from recorder.recovery import recover
 from sfu.core.types import Codec
-from tests.recorder.clap import FORMATS, HEIGHT, WIDTH, Entries, Publisher, Stage, claps, pictures, watch, worst
+from tests.recorder.clap import FORMATS, HEIGHT, WIDTH, claps, pictures
+from tests.recorder.stage import Entries, Publisher, Stage
+from tests.recorder.watching import watch, worst
 
 SMALL = FilesConfig(camera_size=(WIDTH, HEIGHT))
 RIDS = ("q", "h", "f")

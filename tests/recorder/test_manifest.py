@@ -12,7 +12,9 @@ from recorder import manifest
 from recorder.config import FilesConfig, MediaConfig
 from recorder.journal import ConsentChanged, RecordingPaused, RecordingResumed, SpeakersChanged
 from recorder.recovery import checksum, recover
-from tests.recorder.clap import HEIGHT, WIDTH, Publisher, Stage, watch
+from tests.recorder.clap import HEIGHT, WIDTH
+from tests.recorder.stage import Publisher, Stage
+from tests.recorder.watching import watch
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = FilesConfig(camera_size=(WIDTH, HEIGHT))

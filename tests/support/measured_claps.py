@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.recorder.clap import Seen
+from tests.recorder.watching import Seen
 
 # ITU-R BT.1359 lets viewers notice 45 ms; speakers who talk to one another are heard closer together than that.
 AV_SKEW_S = 0.040

@@ -23,8 +23,8 @@ from recorder.live.running import HLS, CannotCompose, run
 from recorder.mix.layouts import BUILT_IN
 from recorder.taking import boot_name
 from signaling.cli import main
-from tests.recorder.clap import Entries, Publisher, Stage
 from tests.recorder.live.grammar import read
+from tests.recorder.stage import Entries, Publisher, Stage
 
 WITHIN_S = 120.0
 LAYOUT = '{"regions": [{"shows": "all"}], "width": 320, "height": 192, "frames_per_s": 10, "gap": 0}'

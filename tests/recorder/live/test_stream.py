@@ -17,8 +17,10 @@ from recorder.live.playlist import Window, render
 from recorder.live.stream import LiveStream
 from recorder.mix.layouts import Layout, Region, Shows, tiles
 from sfu.core.types import Codec
-from tests.recorder.clap import Entries, Publisher, Stage, beep_near, claps, rough, watch, worst
+from tests.recorder.clap import claps
 from tests.recorder.live.grammar import Playlist, follows, read
+from tests.recorder.stage import Entries, Publisher, Stage, rough
+from tests.recorder.watching import beep_near, watch, worst
 
 GRID = Layout((Region(Shows.ALL),), width=320, height=192, frames_per_s=25, gap=0, label=12, speaker_border=0)
 CONFIG = LiveConfig()

@@ -17,7 +17,9 @@ from recorder.mix.sound import Limiter
 from recorder.recovery import checksum, recover
 from sfu.core.types import Codec
 from signaling.cli import main
-from tests.recorder.clap import HEIGHT, WIDTH, Publisher, Stage, claps, watch, worst
+from tests.recorder.clap import HEIGHT, WIDTH, claps
+from tests.recorder.stage import Publisher, Stage
+from tests.recorder.watching import watch, worst
 
 GRID = Layout((Region(Shows.ALL),), width=320, height=192, frames_per_s=30, gap=0, label=12, speaker_border=0)
 EXPECTED = [at_s + 0.03 for at_s in claps(10)]

@@ -14,7 +14,7 @@ from recorder.config import FilesConfig, MediaConfig
 from recorder.journal import SpeakersChanged
 from recorder.recovery import recover
 from sfu.core.types import Codec
-from tests.recorder.clap import Publisher, Stage
+from tests.recorder.stage import Publisher, Stage
 from tests.signaling.static.test_static import in_node
 from tests.support.chromium import chromium, eventually, new_page, screenshot
 

@@ -20,7 +20,7 @@ from signaling.client.api import ServerApi
 from signaling.recordings.options import RecordedFile, RecordingOptions
 from signaling.records import StoredRecording
 from signaling.server import Server
-from tests.recorder.clap import Publisher, Stage
+from tests.recorder.stage import Publisher, Stage
 from tests.signaling.api.calling import declined
 from tests.signaling.api.test_moderation import asking
 from tests.signaling.servers import serving, token
