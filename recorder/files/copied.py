@@ -130,7 +130,10 @@ class CopiedFile:
     def _mux_sound(self) -> None:
         if self._sound_held is not None:
             position, packet, samples = self._sound_held
-            self._mux(self._sound, packet, position - self._start_sample, samples, _SAMPLE, key_frame=True)
+            # The header says that a decoder's first samples mean nothing, and players leave those out; but what is
+            # heard at a packet's time is still what was said before it.
+            at = position - self._start_sample - opus.LOOK_AHEAD_SAMPLES
+            self._mux(self._sound, packet, at, samples, _SAMPLE, key_frame=True)
             self._sound_held = None
 
     def _mux_picture(self, until_ms: int | None) -> None:

@@ -12,9 +12,7 @@ from recorder.media.frames import GapReason
 from recorder.media.layers import TimedFrame
 from recorder.media.sound import RATE, Samples, SoundLine
 
-# An Opus encoder looks ahead: a packet's sound begins with what was heard before its RTP time (RFC 7845 §4.2). 312
-# samples is what libopus takes, and all browsers have that.
-_OPUS_DELAY_S = 312 / RATE
+_OPUS_DELAY_S = opus.LOOK_AHEAD_SAMPLES / RATE
 
 
 class LaidSound:

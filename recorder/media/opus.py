@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 CLOCK_RATE: Final = 48_000
+# An encoder looks ahead: a packet's sound begins with what was heard before its RTP time (RFC 7845 §4.2). 6.5 ms is
+# what libopus takes, and all browsers have that.
+LOOK_AHEAD_SAMPLES: Final = 312
 
 _SILK_SAMPLES = (480, 960, 1920, 2880)
 _HYBRID_SAMPLES = (480, 960)
