@@ -35,7 +35,7 @@ from recorder.journal import (
 from recorder.marks import Intervals, Moment, ParticipantMarks, SessionMarks, TrackMarks
 from recorder.media.layers import TimedFrame
 from recorder.take import Take
-from sfu.core.timeline import PublisherClock
+from sfu.core.timeline import ClockReading, PublisherClock
 
 
 class TrackFrame(NamedTuple):
@@ -101,17 +101,22 @@ class Session:
             return
         if self._paused or self.marks.encrypted or not self._may_take(take.marks.participant):
             return
-        if take.on_packet(packet):
-            self._senders[packet.track].forget_layer(packet.track, packet.layer)
+        heard, sender = take.on_packet(packet), self._senders[packet.track]
+        if heard.anew:
+            sender.forget_layer(packet.track, packet.layer)
+        if heard.captured is not None:
+            clock = (take.clock_rate, heard.captured.ntp_time, heard.captured.rtp_timestamp)
+            self._pass_on(sender.on_capture_time(packet.track, packet.layer, *clock, packet.at_s))
 
     def _on_sender_report(self, entry: SenderReport) -> None:
         take = self._numbers.get(entry.track)
         if take is None:
             self.marks.ignored += 1
             return
-        readings = self._senders[entry.track].on_sender_report(
-            entry.track, entry.layer, take.clock_rate, entry.clock.ntp_time, entry.clock.rtp_timestamp, entry.at_s
-        )
+        clock = (take.clock_rate, entry.clock.ntp_time, entry.clock.rtp_timestamp)
+        self._pass_on(self._senders[entry.track].on_sender_report(entry.track, entry.layer, *clock, entry.at_s))
+
+    def _pass_on(self, readings: list[ClockReading]) -> None:
         for reading in readings:
             reader = self._numbers.get(reading.track)
             feed = None if reader is None else reader.feeds.get(reading.layer)

@@ -132,7 +132,7 @@ class Commands:
     def _connect_transport(self, command: ConnectTransport, now: float) -> AnyReply:
         endpoint = self._registry.endpoint(command.transport)
         self._transports.connect(endpoint.number, command.remote, now)
-        endpoint.on_negotiated(command.remote.receive_extensions.transport_cc != 0, now)
+        endpoint.on_negotiated(command.remote.receive_extensions, now)
         if command.remote.send_extensions.transport_cc != 0:
             self._registry.estimating.start(endpoint, now)
         return Done(call=command.call)
@@ -310,7 +310,13 @@ class Commands:
         self._registry.tap(sink, track, command.max_layer, now)
         spec = track.spec
         formats = [form for form in spec.formats if form.codec is not Codec.RED]  # which the plane strips
-        return TrackTapped(call=command.call, number=track.number, formats=formats, rids=list(spec.rids))
+        return TrackTapped(
+            call=command.call,
+            number=track.number,
+            formats=formats,
+            rids=list(spec.rids),
+            capture_time_id=track.endpoint.capture_time_id,
+        )
 
     def _untap_track(self, command: UntapTrack, now: float) -> AnyReply:
         sink = self._registry.sink(command.sink)

@@ -38,11 +38,13 @@ class CloseSink(Command, frozen=True, kw_only=True):
 
 
 class TrackTapped(Reply, frozen=True, kw_only=True):
-    """`number` is what the sink's frames call it."""
+    """`number` is what the sink's frames call it. `capture_time_id`: of the header extension abs-capture-time in its
+    packets; 0: they have none."""
 
     number: int
     formats: list[PayloadFormat]
     rids: list[str]
+    capture_time_id: int = 0
 
 
 class LayerTapped(Message, frozen=True, kw_only=True):

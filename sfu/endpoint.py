@@ -15,6 +15,7 @@ from sfu.plane.interface import RtcpReceived
 from sfu.publishing import PublishedTrack
 from sfu.subscribing import Subscriber
 from sfu.wire import framing, rtcp, twcc
+from sfu.wire.extensions import ExtensionIds
 from sfu.wire.feedback import FullIntraRequest, Nack, PictureLossIndication, ReceiverEstimate
 from sfu.wire.rtcp import ReportBlock, SenderReport
 
@@ -38,6 +39,7 @@ class Endpoint:
         self._context = context
         self._sources: dict[int, tuple[PublishedTrack, int]] = {}  # SSRC -> Track and layer
         self._numbers_arrivals = False  # transport-cc was negotiated for what it sends
+        self.capture_time_id = 0  # of the header extension in what it sends; 0: it was not negotiated
         self._clock = PublisherClock()
         self._feedback = ArrivalFeedback(context.config.feedback_interval_s)
         self.reports = ReportSchedule(
@@ -55,8 +57,10 @@ class Endpoint:
     def rtt_s(self) -> float | None:
         return self._round_trip.rtt_s
 
-    def on_negotiated(self, has_transport_cc: bool, now: float) -> None:
-        self._numbers_arrivals = has_transport_cc
+    def on_negotiated(self, receive: ExtensionIds, now: float) -> None:
+        """`receive`: how the remote numbers what it sends."""
+        self.capture_time_id = receive.abs_capture_time
+        self._numbers_arrivals = receive.transport_cc != 0
         if self._sources:
             self._set_feedback(now)
 

@@ -17,11 +17,12 @@ from signaling.sdp_streams import Direction
 
 # Taken from a publisher, in these kinds of m-line.
 RECEIVED: Final[dict[Kind, tuple[str, ...]]] = {
-    "audio": ("mid", "abs_send_time", "transport_cc", "audio_level"),
+    "audio": ("mid", "abs_capture_time", "abs_send_time", "transport_cc", "audio_level"),
     "video": (
         "mid",
         "rid",
         "repaired_rid",
+        "abs_capture_time",
         "abs_send_time",
         "transport_cc",
         "video_orientation",

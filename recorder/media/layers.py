@@ -15,7 +15,10 @@ from recorder.media.reordering import OrderedPacket, ReorderBuffer
 from sfu.core.types import Codec
 from sfu.wire import rtp
 from sfu.wire.errors import MalformedRtp
+from sfu.wire.extensions import parse_capture_time
+from sfu.wire.rtp import RtpHeader
 from sfu.wire.serial import Unwrapper
+from sfu.wire.tap import SenderClock
 
 
 class TimedFrame(NamedTuple):
@@ -26,15 +29,26 @@ class TimedFrame(NamedTuple):
     frame: EncodedFrame
 
 
+class Heard(NamedTuple):
+    """What a packet says of its sender's clock. `anew`: it is another than before, with another SSRC. `captured`: one
+    moment of it, if the packet says when it was captured."""
+
+    anew: bool = False
+    captured: SenderClock | None = None
+
+
 _CODECS = {codec.value.lower(): codec for codec in Codec if codec is not Codec.RED}  # which sinks are not given
 
 
 class LayerFeed:
-    """One layer, through all SSRCs and codecs it has had."""
+    """One layer, through all SSRCs and codecs it has had. `capture_time_id`: of the header extension; 0: none."""
 
-    def __init__(self, layer: int, formats: Mapping[int, PayloadFormat], config: MediaConfig) -> None:
+    def __init__(
+        self, layer: int, formats: Mapping[int, PayloadFormat], config: MediaConfig, capture_time_id: int = 0
+    ) -> None:
         self.layer = layer
         self._formats = formats
+        self._capture_time_id = capture_time_id
         self._config = config
         self._ssrc: int | None = None
         self._highest = 0
@@ -50,13 +64,12 @@ class LayerFeed:
         self.packets = self.recovered = self.malformed = self.unknown = 0
         self.lost_before = self.restarts = 0
 
-    def on_packet(self, packet: Packet) -> bool:
-        """Whether a new SSRC began: its sender's clock is then another."""
+    def on_packet(self, packet: Packet) -> Heard:
         try:
             header = rtp.parse(packet.rtp)
         except MalformedRtp:
             self.malformed += 1
-            return False
+            return Heard()
         self.packets += 1
         self.recovered += packet.recovered
         anew = False
@@ -75,7 +88,16 @@ class LayerFeed:
             packet.sequence_number, timestamp, header.marker, header.payload_type, payload, packet.at_s
         )
         self._take(self._reordering.on_packet(ordered))
-        return anew
+        return Heard(anew, None if packet.recovered else self._captured(header))
+
+    def _captured(self, header: RtpHeader) -> SenderClock | None:
+        value = header.extensions.get(self._capture_time_id)
+        if value is None:
+            return None
+        try:
+            return SenderClock(parse_capture_time(value), header.timestamp, header.ssrc)
+        except MalformedRtp:
+            return None
 
     def on_reading(self, rtp_timestamp: int, at_s: float) -> None:
         if self.clock is not None:

@@ -19,6 +19,7 @@ URIS: Final[Mapping[str, str]] = MappingProxyType(
         "mid": "urn:ietf:params:rtp-hdrext:sdes:mid",
         "rid": "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
         "repaired_rid": "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+        "abs_capture_time": "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
         "abs_send_time": "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
         "transport_cc": "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
         "audio_level": "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
@@ -47,6 +48,7 @@ class ExtensionIds:
     audio_level: int = 0
     video_orientation: int = 0
     playout_delay: int = 0
+    abs_capture_time: int = 0
     dependency_descriptor: int = 0
 
     @classmethod
@@ -107,6 +109,18 @@ def parse_audio_level(value: bytes) -> AudioLevel:
 
 def pack_audio_level(level: AudioLevel) -> bytes:
     return bytes((level.voice << 7 | min(127, max(0, -level.level_dbov)),))
+
+
+def parse_capture_time(value: bytes) -> int:
+    """When its first sample or its picture was captured: NTP time (64 bits) of the sender's clock.
+
+    Who passes on what another has captured says by how much that clock is behind its own; most leave that out, or say
+    nothing of it. Raises MalformedRtp for other lengths than 8 and 16 bytes.
+    """
+    if len(value) not in (8, 16):
+        raise MalformedRtp(f"capture time of {len(value)} bytes")
+    captured, behind = int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big", signed=True)
+    return (captured + behind) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def abs_send_time(now_s: float) -> bytes:

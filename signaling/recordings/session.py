@@ -435,4 +435,5 @@ def _started(track: _Track, tapped: TrackTapped) -> journal.TrackStarted:
             if one.repairs is None
         ),
         layers=tuple(journal.LayerDescription(layer, rid) for layer, rid in enumerate(tapped.rids)),
+        capture_time_id=tapped.capture_time_id,
     )

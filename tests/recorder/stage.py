@@ -24,7 +24,7 @@ from recorder.journal import (
     TrackStarted,
 )
 from sfu.core.types import Codec
-from sfu.wire import rtp
+from sfu.wire import extensions, rtp
 from sfu.wire.ntp import ntp_from_unix
 from sfu.wire.tap import SenderClock
 from tests.recorder.clap import (
@@ -42,6 +42,8 @@ from tests.recorder.clap import (
 
 MONOTONIC_S = 5000.0  # the machine's clock when the session begins
 UNIX_S = 1_700_000_000.0
+CAPTURE_TIME_ID = 12  # of its header extension
+CAPTURE_TIME_EVERY = 20  # packets
 
 Entries = list[Packet | SenderReport | Event]
 
@@ -91,6 +93,8 @@ class Publisher:
     network: Network = field(default_factory=plain)
     sound: bool = True
     reports: bool = True
+    sound_named_late_s: tuple[float, float] = (0.0, 0.0)  # by reports, which pair its RTP times with later ones
+    tells_captures: bool = False  # twenty packets apart, by abs-capture-time
     first: int = 1  # its track numbers: this, and the next
     silent: tuple[tuple[float, float], ...] = ()  # nothing is sent; pictures go on with a key frame
     quiet: tuple[tuple[float, float], ...] = ()  # no sound is sent
@@ -106,12 +110,16 @@ class Publisher:
         found: Entries = [Event(0, self.from_s, ParticipantJoined(self.identity, self.identity.title()))]
         name = self.ids or f"{self.identity}{self.first}"
         if self.codec is not None:
-            started = TrackStarted(f"{name}-v", self.identity, "video", "camera", "t", FORMATS["video"])
+            captures = CAPTURE_TIME_ID if self.tells_captures else 0
+            started = TrackStarted(f"{name}-v", self.identity, "video", "camera", "t", FORMATS["video"], (), captures)
             found.append(Event(self.first, self.from_s, started))
             media = self._repeated(self._pictures()) if self.clips else self._pictures()
             found += self._stream(self.first, media, 90_000, random)
         if self.sound:
-            started = TrackStarted(f"{name}-a", self.identity, "audio", "microphone", "t", FORMATS["audio"])
+            captures = CAPTURE_TIME_ID if self.tells_captures else 0
+            started = TrackStarted(
+                f"{name}-a", self.identity, "audio", "microphone", "t", FORMATS["audio"], (), captures
+            )
             found.append(Event(self.first + 1, self.from_s, started))
             media = self._repeated(self._sounds()) if self.clips else self._sounds()
             found += self._stream(self.first + 1, media, 48_000, random)
@@ -150,6 +158,12 @@ class Publisher:
         leapt = self.jump[1] * clock_rate if self.jump and at_s >= self.jump[0] else 0
         return (base + round(self._own_s(at_s) * clock_rate) + leapt) & 0xFFFFFFFF
 
+    def _ntp(self, at_s: float) -> int:
+        return ntp_from_unix(UNIX_S + self.ntp_offset_s + self._own_s(at_s))
+
+    def _capture_time(self, at_s: float) -> bytes:
+        return extensions.pack([(CAPTURE_TIME_ID, self._ntp(at_s).to_bytes(8, "big"))]) if self.tells_captures else b""
+
     def _stream(
         self, track: int, media: Iterable[tuple[float, int, list[bytes]]], clock_rate: int, random: Random
     ) -> list[Packet | SenderReport]:
@@ -165,6 +179,7 @@ class Publisher:
                     ssrc=ssrc,
                     payload=payload,
                     marker=index == len(payloads) - 1,
+                    extension=self._capture_time(at_s) if number % CAPTURE_TIME_EVERY == 0 else b"",
                 )
                 sent.append(Sent(at_s + index * 1e-4, Packet(track, 0, False, number, at_s, packet)))
                 number += 1
@@ -172,8 +187,8 @@ class Publisher:
         at_s = self.from_s + 0.5
         until_s, every_s = (self.clips[-1] + 290, 5.0) if self.clips else (self.until_s, 1.0)
         while self.reports and at_s < until_s:
-            ntp = ntp_from_unix(UNIX_S + self.ntp_offset_s + self._own_s(at_s))
-            clock = SenderClock(ntp, self._timestamp(at_s, base, clock_rate), ssrc)
+            late_s = random.uniform(*self.sound_named_late_s) if clock_rate == 48_000 else 0.0
+            clock = SenderClock(self._ntp(at_s), self._timestamp(at_s - late_s, base, clock_rate), ssrc)
             found.append(SenderReport(track, 0, at_s + 0.03 + random.random() * 0.004, clock))
             at_s += every_s
         return found

@@ -158,6 +158,16 @@ def test_sound_picture_and_participants_stay_together(tmp_path: Path, name: str,
     assert abs(ada.audio_end_s - bob.audio_end_s) < PARTICIPANT_SKEW_S
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_sound_that_reports_name_late_is_where_its_packets_say(tmp_path: Path, mode: Mode) -> None:
+    """As from Chromium: without what the packets say, sound is 20 to 40 ms behind, another time in each report."""
+    ada = changed(ADA, sound_named_late_s=(0.02, 0.042), tells_captures=True)
+    manifest = made(Stage([ada, Publisher("bob", first=21, seed=9)]), tmp_path, with_mode(mode))
+    seen = watch(tmp_path / of(manifest, "ada").path)
+    assert worst(seen.flashes, delayed(EVERY)) < 0.005
+    assert worst(seen.beeps, delayed(EVERY)) < 0.005
+
+
 def seen_in_session(directory: Path, manifest: Manifest, identity: str) -> Seen:
     """All files of a participant; their times made those of the session."""
     whole = Seen()

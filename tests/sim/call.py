@@ -87,7 +87,7 @@ class Call:
         self.plane.select(endpoint.number, remote.path)
         self.plane.set_keys(endpoint.number, remote.servers_keys)
         self.plane.set_extensions(endpoint.number, IDS, IDS if remote.reports_arrivals else UNNUMBERED)
-        endpoint.on_negotiated(has_transport_cc=True, now=self.now)
+        endpoint.on_negotiated(IDS, self.now)
         if remote.reports_arrivals:
             self.router.registry.estimating.start(endpoint, self.now)
         endpoint.on_connected()

@@ -36,6 +36,11 @@ class Publisher:
             sent_s + delay_s,
         )
 
+    def capture(self, source: tuple[int, int], captured_s: float, delay_s: float) -> list[ClockReading]:
+        own_s = captured_s * (1 + self.drift)
+        ntp, timestamp = ntp_from_unix(self.ahead_s + own_s), int(BASE[source] + own_s * RATE[source]) & 0xFFFF_FFFF
+        return self.clock.on_capture_time(*source, RATE[source], ntp, timestamp, captured_s + delay_s)
+
 
 def captured_at(reading: ClockReading, own_s: float) -> float:
     """Where on the server's clock this reading puts what the publisher captured at `own_s` of its own."""
@@ -106,6 +111,50 @@ def test_a_new_ssrc_starts_a_clock_of_its_own() -> None:
     publisher.report(VIDEO, 1.0, 0.02)
     publisher.clock.forget_layer(*VIDEO)
     assert len(publisher.report(VIDEO, 2.0, 0.02, slip_s=12_345.0)) == 1
+
+
+def test_reports_that_name_sound_late_do_not_move_it() -> None:
+    """As browsers do: the moment is that of sending, some 20 ms after the capture and another in each report."""
+    publisher, draw = Publisher(PublisherClock()), random.Random(3)
+    places = []
+    for second in range(1, 120):
+        publisher.report(VIDEO, float(second), 0.02)
+        if second % 5 == 0:
+            readings = publisher.report(AUDIO, second + 0.3, 0.02, slip_s=-0.02 - 0.022 * draw.random())
+            places += [captured_at(one, own_s=100.0) - 100.0 for one in readings if (one.track, one.layer) == AUDIO]
+    assert all(0.02 + 0.019 <= place <= 0.02 + 0.043 for place in places)
+    assert max(places[6:]) - min(places[6:]) < 0.005  # 0.022 when each report was taken as it was
+
+
+def test_a_packet_that_says_when_it_was_captured_is_believed_more() -> None:
+    publisher = Publisher(PublisherClock())
+    assert publisher.capture(AUDIO, 0.5, 0.03) == []  # of which clock, is not known yet
+    publisher.report(VIDEO, 1.0, 0.02)
+    publisher.report(AUDIO, 1.1, 0.02, slip_s=-0.035)
+    (reading,) = publisher.capture(AUDIO, 1.2, 0.045)
+    assert captured_at(reading, own_s=5.0) == pytest.approx(5.02, abs=1e-3)
+    assert publisher.capture(AUDIO, 1.6, 0.05) == []  # nothing new
+    readings = publisher.report(AUDIO, 6.1, 0.02, slip_s=-0.03)
+    assert captured_at(readings[0], own_s=7.0) == pytest.approx(7.02, abs=1e-3)
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 3.0, 3600.0])
+def test_capture_times_of_another_clock_are_not_believed(ahead_s: float) -> None:
+    publisher = Publisher(PublisherClock())
+    publisher.report(VIDEO, 1.0, 0.02)
+    publisher.ahead_s += ahead_s
+    assert all(publisher.capture(VIDEO, 1.0 + second, 0.03) == [] for second in range(10))
+    assert all(publisher.capture(AUDIO, 1.0 + second, 0.03) == [] for second in range(10))
+
+
+@pytest.mark.parametrize("by_s", [-0.4, 0.4])
+def test_an_rtp_clock_that_stood_still_for_a_moment_is_followed_at_once(by_s: float) -> None:
+    publisher = Publisher(PublisherClock())
+    for second in range(1, 20):
+        publisher.report(AUDIO, float(second), 0.02)
+    assert publisher.report(AUDIO, 20.0, 0.02, slip_s=by_s) == []
+    (reading,) = publisher.report(AUDIO, 21.0, 0.02, slip_s=by_s)
+    assert captured_at(reading, own_s=22.0 + by_s) == pytest.approx(22.02, abs=1e-3)
 
 
 @given(st.lists(st.tuples(st.sampled_from([AUDIO, VIDEO]), st.floats(0.01, 3.0), st.floats(0.0, 1.5)), max_size=80))

@@ -13,6 +13,7 @@ from sfu.wire.extensions import (
     pack_audio_level,
     parse,
     parse_audio_level,
+    parse_capture_time,
 )
 from tests.sfu.wire.captured import Capture, captures
 
@@ -139,3 +140,13 @@ def test_audio_levels_out_of_range_are_the_nearest() -> None:
 )
 def test_abs_send_time_is_6_18_fixed_point(now_s: float, value: str) -> None:
     assert abs_send_time(now_s) == bytes.fromhex(value)
+
+
+def test_a_capture_time_is_told_on_the_senders_clock() -> None:
+    captured = 0xE8A1_0000_8000_0000
+    assert parse_capture_time(captured.to_bytes(8, "big")) == captured
+    behind = (-(3 << 31)).to_bytes(8, "big", signed=True)  # the capturing clock is a second and a half ahead
+    assert parse_capture_time(captured.to_bytes(8, "big") + behind) == 0xE8A0_FFFF_0000_0000
+    for length in (0, 7, 9, 15, 17):
+        with pytest.raises(MalformedRtp):
+            parse_capture_time(bytes(length))

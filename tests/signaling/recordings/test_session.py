@@ -121,7 +121,9 @@ class Recording:
                 return Failed(call=command.call, code="unknown_sink", reason="")
             case TapTrack(track=track):
                 formats = FORMATS["video" if "cam" in track or "screen" in track else "audio"]
-                return TrackTapped(call=command.call, number=next(self._numbers), formats=formats, rids=["q", "h"])
+                return TrackTapped(
+                    call=command.call, number=next(self._numbers), formats=formats, rids=["q", "h"], capture_time_id=12
+                )
             case CloseSink(sink=sink):
                 self.sinks.discard(sink)
         return Done(call=command.call)
@@ -170,6 +172,7 @@ def test_takes_what_is_there_and_what_comes() -> None:
     assert recording.tapped() == ["ada-mic", "ada-cam", "bob-mic"]
     assert [event.participant for event in recording.noted(ParticipantJoined)] == ["ada", "bob"]
     started = recording.noted(TrackStarted)
+    assert {event.capture_time_id for event in started} == {12}
     assert [(event.id, event.participant, event.source) for event in started] == [
         ("ada-mic", "ada", "microphone"),
         ("ada-cam", "ada", "camera"),
