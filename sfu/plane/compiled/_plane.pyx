@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
+from sfu.plane.compiled.arena cimport arena_reserve, room_of
 from sfu.plane.compiled.consent cimport LONGEST_FRAGMENT, Consent
 from sfu.plane.compiled.drops cimport DROP_NOT_CONNECTED, DROPS, NOT_DROPPED
 from sfu.plane.compiled.events cimport (
@@ -29,8 +30,8 @@ from sfu.plane.compiled.history cimport history_held, history_lacks
 from sfu.plane.compiled.later cimport next_due, note_later, send_due, transport_send_due
 from sfu.plane.compiled.learning cimport learn_as
 from sfu.plane.compiled.lifetimes cimport (
-    plane_close, plane_open, slot_add, slot_free, slot_new, slot_remove, track_add, track_free, track_new, track_remove,
-    transport_add, transport_bind, transport_remove,
+    plane_close, plane_open, room_of_slot, slot_add, slot_free, slot_new, slot_remove, track_add, track_free,
+    track_new, track_remove, transport_add, transport_bind, transport_remove,
 )
 from sfu.plane.compiled.numbering cimport NumberMap
 from sfu.plane.compiled.openssl cimport FUNCTIONS as OPENSSL_FUNCTIONS, OpenSsl, openssl_open
@@ -57,8 +58,8 @@ from sfu.plane.compiled.slot cimport slot_look_back, slot_route, slot_send_layer
 from sfu.plane.compiled.srtp cimport LONGEST_PACKET, TRAILER, protect_rtcp
 from sfu.plane.compiled.system cimport __ATOMIC_SEQ_CST, __atomic_store_n, read, write
 from sfu.plane.compiled.tables cimport (
-    LONGEST_DESCRIPTION, Arrival, Counts, Layer, Level, Outgoing, Plane, Reporter, ReportRow, Sink, SinkFrame, Slot,
-    SlotFormat, Source, SrtpCall, Track, Transport,
+    LONGEST_DESCRIPTION, Arrival, Counts, Layer, Level, Outgoing, Plane, Reporter, ReportRow, Sent, Sink, SinkFrame,
+    Slot, SlotFormat, Source, SrtpCall, Track, Transport,
 )
 from sfu.plane.compiled.taps cimport MOST_LAYERS, tap_set
 from sfu.plane.compiled.thread cimport run

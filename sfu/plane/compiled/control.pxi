@@ -28,6 +28,7 @@ cdef class Control:
     def add_transport(self, int64_t transport):
         cdef Transport *added
         require_new(transport, self.transports)
+        self.reserve(room_of(sizeof(Transport)))
         lock(&self.plane)
         added = transport_add(&self.plane, transport)
         unlock(&self.plane)
@@ -324,12 +325,13 @@ cdef class Control:
         reserve_ssrc(self.ssrcs[transport], spec.ssrc, transport)
         if spec.rtx_ssrc is not None:
             reserve_ssrc(self.ssrcs[transport], spec.rtx_ssrc, transport)
+        self.reserve(room_of_slot(&self.plane))
         added = slot_of_spec(&self.plane, slot, spec)
         lock(&self.plane)
-        has_memory = slot_add(owner, added)
+        has_memory = slot_add(&self.plane, owner, added)
         unlock(&self.plane)
         if not has_memory:
-            slot_free(added)
+            slot_free(&self.plane, added)
             raise MemoryError
         self.slots[slot] = <uintptr_t>added
 
@@ -345,6 +347,7 @@ cdef class Control:
         cdef Slot *of = self.slot(slot)
         cdef Track *to = NULL if track is None else self.track(track)
         cdef bint has_memory
+        self.reserve(room_of(self.plane.limits.sent_packets * sizeof(Sent)))
         lock(&self.plane)
         has_memory = slot_route(&self.plane, of, to)
         unlock(&self.plane)
@@ -415,6 +418,13 @@ cdef class Control:
             retransmitted=retransmitted,
             timestamp_at_s=(point.timestamp, point.at_s) if point.known else None,
         )
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    cdef reserve(self, size_t bytes):
+        """For what is made under the mutex next: media does not wait while the kernel finds memory."""
+        if not arena_reserve(&self.plane.arena, bytes):
+            raise MemoryError
 
     # --- lookup -------------------------------------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ cdef Track *track_of_spec(int64_t id, spec) except NULL:
     return track
 
 
-cdef Slot *slot_of_spec(const Plane *plane, int64_t id, spec) except NULL:
+cdef Slot *slot_of_spec(Plane *plane, int64_t id, spec) except NULL:
     """Not yet in the tables."""
     cdef Slot *slot = slot_new(plane, spec.first_sequence_number)
     if slot == NULL:
@@ -119,7 +119,7 @@ cdef Slot *slot_of_spec(const Plane *plane, int64_t id, spec) except NULL:
         slot.line.least_advance = spec.clock_rate // (50 if spec.kind == "audio" else 1000)
         slot.line.tolerance = round(plane.limits.clock_tolerance_s * spec.clock_rate)
     except BaseException:
-        slot_free(slot)
+        slot_free(plane, slot)
         raise
     return slot
 

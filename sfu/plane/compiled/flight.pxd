@@ -1,7 +1,8 @@
 """What has left towards one remote, by transport-cc number. As `fallback/flight.py`, explained there."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.stdlib cimport calloc
+
+from sfu.plane.compiled.arena cimport PIECE_DEPARTURES, Arena, arena_give, arena_take
 
 cdef enum Fate:
     NOT_REPORTED
@@ -23,18 +24,26 @@ cdef struct Flight:
     int64_t first_in_flight
     int64_t in_flight_bytes
     int next_place  # of next_number
-    Departure *ring  # NULL: nothing has left yet
+    Departure *ring  # NULL: there is nothing to be sent yet
+
+
+cdef inline bint flight_open(Flight *flight, Arena *arena, int room) noexcept nogil:
+    """Before anything leaves; once is enough. False without memory."""
+    if flight.ring == NULL:
+        flight.ring = <Departure *>arena_take(arena, PIECE_DEPARTURES, room * sizeof(Departure))
+    return flight.ring != NULL
+
+
+cdef inline void flight_close(Flight *flight, Arena *arena, int room) noexcept nogil:
+    arena_give(arena, PIECE_DEPARTURES, flight.ring, room * sizeof(Departure))
 
 
 cdef inline void flight_note(Flight *flight, int room, double at_s, int size, uint32_t cluster) noexcept nogil:
     """It leaves under `next_number`."""
-    if flight.ring == NULL:
-        flight.ring = <Departure *>calloc(room, sizeof(Departure))
-    if flight.ring != NULL:
-        if flight.first_in_flight <= flight.next_number - room:
-            flight_pass_over(flight, room, flight.first_in_flight)  # nobody will report on it any more
-        flight.ring[flight.next_place] = Departure(at_s, cluster, <uint16_t>size, NOT_REPORTED, 0)
-        flight.in_flight_bytes += size
+    if flight.first_in_flight <= flight.next_number - room:
+        flight_pass_over(flight, room, flight.first_in_flight)  # nobody will report on it any more
+    flight.ring[flight.next_place] = Departure(at_s, cluster, <uint16_t>size, NOT_REPORTED, 0)
+    flight.in_flight_bytes += size
     flight.next_number += 1
     flight.next_place += 1
     if flight.next_place == room:

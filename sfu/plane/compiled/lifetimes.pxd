@@ -4,14 +4,18 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 
+from sfu.plane.compiled.arena cimport (
+    PIECE_FRAMES, PIECE_NUMBERS, PIECE_SENT, PIECE_SLOT, PIECE_TRANSPORT, arena_close, arena_give, arena_take, room_of,
+)
 from sfu.plane.compiled.events cimport events_close
 from sfu.plane.compiled.extensions cimport Text
 from sfu.plane.compiled.feedback cimport feedback_close, feedback_open
 from sfu.plane.compiled.filtering cimport filter_open
+from sfu.plane.compiled.flight cimport Departure, flight_close, flight_open
 from sfu.plane.compiled.later cimport note_later
 from sfu.plane.compiled.layers cimport layer_new, layer_release
 from sfu.plane.compiled.levels cimport forget_levels
-from sfu.plane.compiled.numbering cimport numbers_close, numbers_open
+from sfu.plane.compiled.numbering cimport NumberPlace, numbers_close, numbers_open
 from sfu.plane.compiled.openssl cimport openssl_close
 from sfu.plane.compiled.paths cimport Endpoint, path_remove, path_set
 from sfu.plane.compiled.pictures cimport FRAMES
@@ -22,7 +26,7 @@ from sfu.plane.compiled.sinks cimport sink_remove
 from sfu.plane.compiled.slot cimport slot_route
 from sfu.plane.compiled.srtp cimport LONGEST_PACKET, TRAILER
 from sfu.plane.compiled.system cimport pthread_mutex_destroy, pthread_mutex_init
-from sfu.plane.compiled.tables cimport Layer, Plane, Sink, Slot, Source, Track, Transport
+from sfu.plane.compiled.tables cimport Layer, Plane, Sent, Sink, Slot, Source, Track, Transport
 from sfu.plane.compiled.taps cimport end_taps
 from sfu.plane.compiled.timeline cimport clock_release
 from sfu.plane.compiled.transport cimport bind_path, forget_sources, unbind
@@ -59,6 +63,7 @@ cdef inline void plane_close(Plane *plane) noexcept nogil:
     free(plane.sockets)
     free(plane.offload)
     openssl_close(&plane.openssl)
+    arena_close(&plane.arena)
     pthread_mutex_destroy(&plane.mutex)
 
 
@@ -67,7 +72,7 @@ cdef inline void plane_close(Plane *plane) noexcept nogil:
 
 cdef inline Transport *transport_add(Plane *plane, int64_t id) noexcept nogil:
     """NULL without memory."""
-    cdef Transport *transport = <Transport *>calloc(1, sizeof(Transport))
+    cdef Transport *transport = <Transport *>arena_take(&plane.arena, PIECE_TRANSPORT, sizeof(Transport))
     if transport == NULL:
         return NULL
     transport.id = id
@@ -78,10 +83,10 @@ cdef inline Transport *transport_add(Plane *plane, int64_t id) noexcept nogil:
     transport.sources = <Source *>calloc(plane.limits.ssrcs_per_transport, sizeof(Source))
     transport.heard = <uint32_t *>calloc(plane.limits.ssrcs_per_transport, sizeof(uint32_t))
     if transport.paths == NULL or transport.sources == NULL or transport.heard == NULL:
-        transport_free(transport)
+        transport_free(plane, transport)
         return NULL
     if not pointers_add(&plane.transports, transport):
-        transport_free(transport)
+        transport_free(plane, transport)
         return NULL
     return transport
 
@@ -99,10 +104,10 @@ cdef inline void transport_remove(Plane *plane, Transport *transport) noexcept n
     pointers_remove(&plane.later, transport)
     pointers_remove(&plane.reporting, transport)
     pointers_remove(&plane.reported_on, transport)
-    transport_free(transport)
+    transport_free(plane, transport)
 
 
-cdef inline void transport_free(Transport *transport) noexcept nogil:
+cdef inline void transport_free(Plane *plane, Transport *transport) noexcept nogil:
     pointers_close(&transport.slots)
     pointers_close(&transport.tracks)
     free(transport.paths)
@@ -110,9 +115,9 @@ cdef inline void transport_free(Transport *transport) noexcept nogil:
     free(transport.heard)
     free(transport.arrivals)
     free(transport.recovery.waiting)
-    free(transport.flight.ring)
+    flight_close(&transport.flight, &plane.arena, plane.limits.packets_in_flight)
     feedback_close(&transport.feedback)
-    free(transport)
+    arena_give(&plane.arena, PIECE_TRANSPORT, transport, sizeof(Transport))
 
 
 cdef inline bint transport_bind(
@@ -182,27 +187,43 @@ cdef inline void track_free(Track *track) noexcept nogil:
 # --- Slots ------------------------------------------------------------------------------------------------------------
 
 
-cdef inline Slot *slot_new(const Plane *plane, int64_t first_number) noexcept nogil:
+cdef inline size_t room_of_slot(const Plane *plane) noexcept nogil:
+    """What a Slot takes of the arena at most, and its Transport for what leaves."""
+    return (
+        room_of(sizeof(Slot))
+        + room_of(plane.limits.sent_packets * sizeof(NumberPlace))
+        + room_of(<int>FRAMES * sizeof(NumberPlace))
+        + room_of(plane.limits.packets_in_flight * sizeof(Departure))
+    )
+
+
+cdef inline Slot *slot_new(Plane *plane, int64_t first_number) noexcept nogil:
     """Empty, to be filled in before `slot_add`; NULL without memory."""
-    cdef Slot *slot = <Slot *>calloc(1, sizeof(Slot))
+    cdef Slot *slot = <Slot *>arena_take(&plane.arena, PIECE_SLOT, sizeof(Slot))
     if slot == NULL:
         return NULL
     slot.wanted = -1
     slot.next_rtx_number = first_number
     filter_open(&slot.pictures.layers)
     slot.pictures.last_tl0 = slot.pictures.last_number = -1
-    if not numbers_open(&slot.numbers, plane.limits.sent_packets, first_number, plane.limits.history_packets):
-        slot_free(slot)
-        return NULL
-    if not numbers_open(&slot.pictures.frames, FRAMES, 0, FRAMES):
-        slot_free(slot)
+    if not numbers_open(
+        &slot.numbers,
+        &plane.arena,
+        PIECE_NUMBERS,
+        plane.limits.sent_packets,
+        first_number,
+        plane.limits.history_packets,
+    ) or not numbers_open(&slot.pictures.frames, &plane.arena, PIECE_FRAMES, FRAMES, 0, FRAMES):
+        slot_free(plane, slot)
         return NULL
     return slot
 
 
-cdef inline bint slot_add(Transport *transport, Slot *slot) noexcept nogil:
+cdef inline bint slot_add(Plane *plane, Transport *transport, Slot *slot) noexcept nogil:
     """False without memory; the slot is still the caller's then."""
     slot.transport = transport
+    if not flight_open(&transport.flight, &plane.arena, plane.limits.packets_in_flight):
+        return False
     return pointers_add(&transport.slots, slot)
 
 
@@ -212,12 +233,12 @@ cdef inline void slot_remove(Plane *plane, Slot *slot) noexcept nogil:
     pointers_remove(&slot.transport.slots, slot)
     recovery_forget(plane, &slot.transport.recovery, slot)
     note_later(plane, slot.transport)
-    slot_free(slot)
+    slot_free(plane, slot)
 
 
-cdef inline void slot_free(Slot *slot) noexcept nogil:
-    numbers_close(&slot.numbers)
-    numbers_close(&slot.pictures.frames)
+cdef inline void slot_free(Plane *plane, Slot *slot) noexcept nogil:
+    numbers_close(&slot.numbers, &plane.arena, PIECE_NUMBERS)
+    numbers_close(&slot.pictures.frames, &plane.arena, PIECE_FRAMES)
     clock_release(slot.line.clock)
-    free(slot.sent)
-    free(slot)
+    arena_give(&plane.arena, PIECE_SENT, slot.sent, plane.limits.sent_packets * sizeof(Sent))
+    arena_give(&plane.arena, PIECE_SLOT, slot, sizeof(Slot))

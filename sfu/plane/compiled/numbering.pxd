@@ -1,8 +1,8 @@
 """Numbers that run on without a gap although packets are left out. As `fallback/numbering.py`, explained there."""
 
 from libc.stdint cimport INT64_MIN, int64_t
-from libc.stdlib cimport free, malloc
 
+from sfu.plane.compiled.arena cimport Arena, arena_give, arena_take
 from sfu.plane.compiled.numbers cimport floor_mod
 
 cdef enum:
@@ -25,7 +25,9 @@ cdef struct NumberMap:
     NumberPlace *places
 
 
-cdef inline bint numbers_open(NumberMap *numbers, int size, int64_t next_out, int64_t longest_gap) noexcept nogil:
+cdef inline bint numbers_open(
+    NumberMap *numbers, Arena *arena, int piece, int size, int64_t next_out, int64_t longest_gap
+) noexcept nogil:
     """False without memory."""
     numbers.size = size
     numbers.longest_gap = longest_gap
@@ -33,15 +35,15 @@ cdef inline bint numbers_open(NumberMap *numbers, int size, int64_t next_out, in
     numbers.offset = numbers.first = 0
     numbers.newest = -1
     numbers.begun = False
-    numbers.places = <NumberPlace *>malloc(size * sizeof(NumberPlace))
+    numbers.places = <NumberPlace *>arena_take(arena, piece, size * sizeof(NumberPlace))
     if numbers.places == NULL:
         return False
     forget_places(numbers)
     return True
 
 
-cdef inline void numbers_close(NumberMap *numbers) noexcept nogil:
-    free(numbers.places)
+cdef inline void numbers_close(NumberMap *numbers, Arena *arena, int piece) noexcept nogil:
+    arena_give(arena, piece, numbers.places, numbers.size * sizeof(NumberPlace))
 
 
 cdef inline void numbers_begin(NumberMap *numbers, int64_t number) noexcept nogil:

@@ -22,7 +22,6 @@ cdef struct PictureFields:
 
 
 cdef struct Pictures:
-    LayerFilter layers
     NumberMap frames  # VP8
     bint has_newest_number  # VP9 and AV1, as they came and as they went out
     int64_t newest_number
@@ -30,6 +29,7 @@ cdef struct Pictures:
     int64_t number_offset
     int last_tl0
     int tl0_offset
+    LayerFilter layers  # last, for its table is long
 
 
 cdef inline void pictures_begin(Pictures *pictures, const Packet *packet) noexcept nogil:

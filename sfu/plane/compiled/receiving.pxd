@@ -161,7 +161,7 @@ cdef inline void on_rtp(Plane *plane, Transport *transport, uint8_t *datagram, i
         if layer.track.tap_count:
             tap_packet(plane, layer, datagram, size, &header, packet, source.rtx, now)
         for index in range(layer.track.slots.count):
-            fetch_slots_after(plane, &layer.track.slots, index)
+            fetch_slots_after(plane, &layer.track.slots, index, packet)
             slot_on_packet(plane, <Slot *>layer.track.slots.items[index], packet, layer, now)
 
 

@@ -5,7 +5,6 @@ As `fallback/retransmission.py`, and the retransmission of `fallback/slot.py`.
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
 from sfu.plane.compiled.drops cimport (
@@ -39,10 +38,8 @@ cdef inline void note_sent(
     PictureFields picture,
 ) noexcept nogil:
     cdef Sent *sent
-    if slot.sent == NULL:  # made here: audio is not retransmitted, and needs none
-        slot.sent = <Sent *>calloc(plane.limits.sent_packets, sizeof(Sent))
-        if slot.sent == NULL:
-            return
+    if slot.sent == NULL:
+        return  # no memory for it
     sent = &slot.sent[floor_mod(number, plane.limits.sent_packets)]
     if sent.layer != layer:
         layer_hold(layer)

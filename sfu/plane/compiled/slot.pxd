@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from sfu.plane.compiled.arena cimport PIECE_SENT, arena_take
 from sfu.plane.compiled.drops cimport (
     DROP_AWAITING_KEY_FRAME, DROP_BEFORE_SWITCH, DROP_NOT_CONNECTED, DROP_NO_PAYLOAD_TYPE, DROP_OTHER_LAYER,
     DROP_PAUSED, DROP_SEND_BUFFER_FULL, DROP_TOO_OLD, NOT_DROPPED,
@@ -22,7 +23,7 @@ from sfu.plane.compiled.red cimport rename_red
 from sfu.plane.compiled.retransmission cimport forget_sent, note_sent
 from sfu.plane.compiled.rtp cimport write_rtp
 from sfu.plane.compiled.srtp cimport TRAILER
-from sfu.plane.compiled.tables cimport Layer, Plane, Slot, SlotFormat, Track
+from sfu.plane.compiled.tables cimport Layer, Plane, Sent, Slot, SlotFormat, Track
 from sfu.plane.compiled.timeline cimport line_begin, line_is_idle, line_map
 from sfu.plane.compiled.transport cimport is_connected, next_transport_number, send_rtp
 
@@ -46,6 +47,10 @@ cdef inline bint slot_route(Plane *plane, Slot *slot, Track *track) noexcept nog
     slot.wanted = -1
     if track == NULL:
         return True
+    if track.is_video and slot.sent == NULL:  # audio is not retransmitted, and needs none
+        slot.sent = <Sent *>arena_take(&plane.arena, PIECE_SENT, plane.limits.sent_packets * sizeof(Sent))
+        if slot.sent == NULL:
+            return False
     if not pointers_add(&track.slots, slot):
         return False
     slot.track = track

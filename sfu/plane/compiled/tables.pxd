@@ -7,6 +7,7 @@ only.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from sfu.plane.compiled.arena cimport Arena
 from sfu.plane.compiled.blocks cimport BlockRow, LayerReported
 from sfu.plane.compiled.clusters cimport Clusters
 from sfu.plane.compiled.consent cimport Consent
@@ -118,31 +119,33 @@ cdef struct SlotFormat:
 
 
 cdef struct Slot:
-    int64_t id
+    # What each packet looks at, and in `pictures` up to its table: together (prefetch.pxd)
     Transport *transport
-    Track *track
     Layer *layer  # being sent
+    Track *track
     int wanted  # -1: paused
-    Text mid
+    int payload_type  # the last one sent
     uint32_t ssrc
-    bint has_rtx
-    uint32_t rtx_ssrc
     SlotFormat formats[CODECS]
     NumberMap numbers
     Timeline line
-    Pictures pictures
-    Sent *sent
+    Sent *sent  # NULL: nothing of what it carries is kept
     int64_t newest_sent
     bint has_sent
     int64_t first_sent  # the lowest there can be, if there is any
-    uint32_t probe  # serial number of the probe cluster that looked last, and where it goes on
-    int64_t probe_next
-    int payload_type  # the last one sent
-    int64_t next_rtx_number
-    SpentNumbers spent
-    SpentNumbers spent_on_rtx
     uint64_t packets
     uint64_t octets
+    SpentNumbers spent
+    Pictures pictures
+    # The rest
+    Text mid
+    int64_t id
+    bint has_rtx
+    uint32_t rtx_ssrc
+    uint32_t probe  # serial number of the probe cluster that looked last, and where it goes on
+    int64_t probe_next
+    int64_t next_rtx_number
+    SpentNumbers spent_on_rtx
     uint64_t retransmitted
     bint has_switched
     double switched_at
@@ -361,6 +364,7 @@ cdef struct Levels:
 
 cdef struct Plane:
     pthread_mutex_t mutex
+    Arena arena  # Python's alone
     int waiting  # threads that want the mutex; atomic
     Limits limits
     Counts counts

@@ -91,6 +91,28 @@ def test_a_slot_outlives_its_track_and_carries_the_next_one(make_plane: MakePlan
     assert [packet.number for packet in scene.send(*other.frame(key=True))] == [101]
 
 
+def test_who_comes_after_somebody_who_has_gone_begins_afresh(make_plane: MakePlane) -> None:
+    """Also in memory that was used before."""
+    scene = Scene(make_plane, VIDEO)
+    scene.subscribe(100)
+    source = VideoSource(ssrc=3)
+    first = [packet for _ in range(3) for packet in scene.send(*source.frame(3, key=True))]
+    scene.plane.remove_transport(100)
+    scene.plane.remove_slot(100)
+    scene.subscribe(200)
+    scene.remotes[100] = scene.remotes[200]  # whose packets `send` returns
+    scene.plane.retransmit(200, [packet.number for packet in first], scene.now)
+    assert scene.plane.take_output() == []
+    assert scene.dropped("not_in_history") == len(first)
+    scene.report(dict.fromkeys(range(len(first)), 1.0), transport=200)
+    assert not any(report["acked_packets"] for report in scene.poll().reports)
+    second = scene.send(*source.frame(3, key=True))
+    assert [(packet.number, packet.element("transport_cc")) for packet in second] == [
+        (packet.number, packet.element("transport_cc")) for packet in first[:3]
+    ]
+    assert scene.plane.transmission(200).packets == 3
+
+
 def test_an_outgoing_ssrc_is_never_given_out_twice_on_a_transport(make_plane: MakePlane) -> None:
     scene = Scene(make_plane, VIDEO)
     scene.subscribe()
