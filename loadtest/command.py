@@ -33,6 +33,7 @@ from loadtest.results import MOST_LOSS, Point, table, to_json
 from loadtest.server import CannotStart, RunningServer, running_server
 from loadtest.traffic import Traffic, Unavailable
 from sfu.net.dtls import HandshakeFailed
+from sfu.plane.srtp import PROFILES
 from signaling.client import RoomClosed
 from signaling.config import DEVELOPMENT_KEY
 from signaling.errors import Refused
@@ -257,6 +258,10 @@ async def _measure(parsed: argparse.Namespace, plan: Plan, cores: tuple[int, int
         bar.show("measuring the kernel alone", 0, 1)
         floor_us, _ = await measure_floor(plan, course.rates, cores)
         points[-1] = replace(points[-1], kernel_floor_us_per_packet=floor_us)
+        if points[-1].srtp_profile in PROFILES:  # one for all
+            bar.show("measuring kernel and cryptography alone", 0, 1)
+            floor_us, _ = await measure_floor(plan, course.rates, cores, profile=points[-1].srtp_profile)
+            points[-1] = replace(points[-1], cipher_floor_us_per_packet=floor_us)
     return points
 
 

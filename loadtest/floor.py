@@ -4,7 +4,8 @@
 
 `sendmmsg`, with one run per destination (GSO) as our server does it; waking up for each frame is in it, encrypting,
 reading and Python are not. The sockets are read by a thread on the generator's core, each millisecond as the generator
-does. A process of its own: `python -m loadtest.floor` takes a `Task` as JSON on standard input.
+does. For a `Task` with an SRTP profile, receiving, decrypting and encrypting are in it, too (`cipher_floor.py`).
+A process of its own: `python -m loadtest.floor` takes a `Task` as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Task:
     duration_s: float
     receivers: int
     frames: tuple[Frames, ...]
+    profile: str = ""  # empty: sending alone
 
 
 class NoFloor(RuntimeError):
@@ -55,10 +57,11 @@ class NoFloor(RuntimeError):
 
 
 async def measure_floor(
-    plan: Plan, rates: Rates, cores: tuple[int, int], duration_s: float = WINDOW_S
+    plan: Plan, rates: Rates, cores: tuple[int, int], duration_s: float = WINDOW_S, profile: str = ""
 ) -> tuple[float, int]:
-    """CPU time per packet in µs, and how many packets that was. For plans without simulcast. Raises NoFloor."""
-    task = Task(cores, duration_s, len(plan.seats), tuple(_frames(plan, rates)))
+    """CPU time per packet in µs, and how many packets that was: of sending alone, or of SRTP under `profile`. For plans
+    without simulcast. Raises NoFloor."""
+    task = Task(cores, duration_s, len(plan.seats), tuple(_frames(plan, rates)), profile)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "loadtest.floor"),
         env={**os.environ, "PYTHONPATH": str(Path(sfu.__file__).parents[1])},
@@ -139,8 +142,16 @@ def _receiver() -> socket.socket:
 def _read_task(text: str) -> Task:
     raw = json.loads(text)
     frames = tuple(Frames(**{**one, "receivers": tuple(one["receivers"])}) for one in raw["frames"])
-    return Task(tuple(raw["cores"]), raw["duration_s"], raw["receivers"], frames)
+    return Task(tuple(raw["cores"]), raw["duration_s"], raw["receivers"], frames, raw["profile"])
+
+
+def _measure(task: Task) -> dict[str, float]:
+    if not task.profile:
+        return _send(task)
+    from loadtest.cipher_floor import relay
+
+    return relay(task)
 
 
 if __name__ == "__main__":
-    json.dump(_send(_read_task(sys.stdin.read())), sys.stdout)
+    json.dump(_measure(_read_task(sys.stdin.read())), sys.stdout)

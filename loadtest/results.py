@@ -63,6 +63,8 @@ class Point:
     feedbacks_per_s: float
     generator: dict[str, float | None]
     kernel_floor_us_per_packet: float | None = None  # for sending the same alone (floor.py), if that was measured
+    # For receiving, decrypting once, and sending the same encrypted (cipher_floor.py), if that was measured
+    cipher_floor_us_per_packet: float | None = None
     strangers_pps: float = 0.0  # datagrams from unknown addresses that came besides
     beside: dict[str, Any] | None = None  # requests of an app backend: how many were served, and how fast
     recording: dict[str, Any] | None = None  # of all rooms: what their journals have, and what that cost
@@ -70,9 +72,12 @@ class Point:
     @property
     def above_kernel_us_per_packet(self) -> float | None:
         """What the server costs beyond that; receiving and the wake-ups of the event loop are in it."""
-        if self.cpu_us_per_forwarded_packet is None or self.kernel_floor_us_per_packet is None:
-            return None
-        return self.cpu_us_per_forwarded_packet - self.kernel_floor_us_per_packet
+        return _above(self.cpu_us_per_forwarded_packet, self.kernel_floor_us_per_packet)
+
+    @property
+    def above_cipher_us_per_packet(self) -> float | None:
+        """What the server costs beyond what nobody who forwards SRTP can leave out."""
+        return _above(self.cpu_us_per_forwarded_packet, self.cipher_floor_us_per_packet)
 
     @property
     def is_quiet(self) -> bool:
@@ -154,6 +159,7 @@ COLUMNS: Final = (
     "µs/packet",
     "of it plane",
     "above kernel",
+    "and cryptography",
     "p50 ms",
     "p99 ms",
     "p99.9 ms",
@@ -172,6 +178,7 @@ def row(one: Point) -> tuple[str, ...]:
         _number(one.cpu_us_per_forwarded_packet, 2),
         _number(one.cpu_us_per_forwarded_packet_plane, 2),
         _number(one.above_kernel_us_per_packet, 2),
+        _number(one.above_cipher_us_per_packet, 2),
         *(_number(one.added_latency_ms[name], 2) for name in ("p50", "p99", "p999")),
         _number(one.join_ms["p50"], 0),
         _number(one.control_us_per_participant_per_s, 0),
@@ -192,6 +199,7 @@ def table(points: Sequence[Point]) -> str:
     ]
     floors = [
         f"{one.name}: the kernel takes {one.kernel_floor_us_per_packet:.2f} µs/packet for sending alone"
+        f"{_with_cryptography(one)}"
         for one in points
         if one.kernel_floor_us_per_packet is not None
     ]
@@ -203,6 +211,20 @@ def _number(value: float | None, digits: int, factor: float = 1) -> str:
     return "–" if value is None else f"{factor * value:.{digits}f}"
 
 
+def _with_cryptography(one: Point) -> str:
+    if one.cipher_floor_us_per_packet is None:
+        return ""
+    return f", with what SRTP takes at least {one.cipher_floor_us_per_packet:.2f}"
+
+
+def _above(cost_us: float | None, floor_us: float | None) -> float | None:
+    return None if cost_us is None or floor_us is None else cost_us - floor_us
+
+
 def _plain(one: Point) -> dict[str, Any]:
-    derived = {"flaws": one.flaws, "above_kernel_us_per_packet": one.above_kernel_us_per_packet}
+    derived = {
+        "flaws": one.flaws,
+        "above_kernel_us_per_packet": one.above_kernel_us_per_packet,
+        "above_cipher_us_per_packet": one.above_cipher_us_per_packet,
+    }
     return {**{name: getattr(one, name) for name in one.__slots__}, **derived}

@@ -61,6 +61,7 @@ async def test_one_to_many_measures_a_server(tmp_path: Path) -> None:
     assert result["join_ms"]["p99"] > 0
     assert result["feedbacks_per_s"] > 10
     assert result["kernel_floor_us_per_packet"] > 0
+    assert result["cipher_floor_us_per_packet"] > 0
     assert result["strangers_pps"] > 500
     assert (result["generator"]["undecryptable"], result["generator"]["unmarked"]) == (0, 0)
 

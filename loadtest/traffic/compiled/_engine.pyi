@@ -6,6 +6,7 @@ from pylibsrtp import Session
 
 from loadtest.traffic.streams import IncomingStream, OutgoingStream
 from sfu.core.types import Kind
+from sfu.plane.interface import SrtpKeys
 from sfu.wire.extensions import ExtensionIds
 
 # As the fields of StreamCounts
@@ -39,5 +40,16 @@ class Fan:
     refused: int
     def __init__(self, fd: int, addresses: Sequence[bytes], session: Session, stream: OutgoingStream) -> None: ...
     def run(self, duration_s: float, packets_per_s: float) -> None: ...
+
+class Relay:
+    sent: int
+    refused: int
+    def __init__(
+        self,
+        fd: int,
+        destinations: Sequence[tuple[bytes, SrtpKeys]],
+        sources: Sequence[tuple[int, Session, Sequence[int]]],
+    ) -> None: ...
+    def run(self, duration_s: float) -> float: ...
 
 def drain(fds: Sequence[int], duration_s: float, poll_s: float) -> int: ...

@@ -21,15 +21,23 @@ from loadtest.traffic.compiled.tables cimport (
     LONGEST_NAME, Outgoing, SendIds, SrtpCall, connection_free, find_outgoing, incoming_of, next_random, outgoing_free,
 )
 from loadtest.traffic.compiled.thread cimport SLACK_NS, run
+from sfu.plane.compiled.numbers cimport read16, read32
+from sfu.plane.compiled.openssl cimport FUNCTIONS as OPENSSL_FUNCTIONS, OpenSsl, openssl_close, openssl_open
 from sfu.plane.compiled.pointers cimport pointers_add, pointers_close, pointers_remove
+from sfu.plane.compiled.protection cimport (
+    AES_CM_SHA1_80, AES_GCM_128, AES_GCM_256, RtpKeys, protect_as, set_hash_key,
+)
+from sfu.plane.compiled.rtp cimport KIND_RTP, classify
 from sfu.plane.compiled.sending cimport set_segment_size
 from sfu.plane.compiled.system cimport (
-    EINTR, MSG_DONTWAIT, __ATOMIC_SEQ_CST, __atomic_store_n, errno, iovec, mmsghdr, msghdr, pthread_mutex_destroy,
-    pthread_mutex_init, recvmmsg, segment_control, sendmmsg, sockaddr_in6,
+    EINTR, MSG_DONTWAIT, POLLIN, __ATOMIC_SEQ_CST, __atomic_store_n, errno, iovec, mmsghdr, msghdr, poll, pollfd,
+    pthread_mutex_destroy, pthread_mutex_init, recvmmsg, segment_control, sendmmsg, sockaddr_in6,
 )
 
 from loadtest.traffic import addresses
 from loadtest.traffic.streams import CLOCK_RATES
+from sfu.plane import openssl
+from sfu.plane.session_keys import sending_keys
 from sfu.plane.srtp import FUNCTIONS, context_address, function_address
 
 # A packet is authentic or not by its tag alone: the rest of what SRTP may write behind a packet finds room too.
@@ -44,6 +52,7 @@ cdef enum:
 
 include "bursts.pxi"
 include "fan.pxi"
+include "relay.pxi"
 
 
 cdef class Engine:
