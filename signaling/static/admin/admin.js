@@ -1,6 +1,7 @@
 /** Whom the page is for, which room is shown, and when it is read again. What is shown of it: views.js. */
 
 import { Api, ApiError, pathOf } from './api.js';
+import { recordingView } from './recordings.js';
 import { counted, roomList, roomView, webhookView } from './views.js';
 import { announce, element } from '../app/page.js';
 
@@ -41,7 +42,7 @@ function signOut() {
   clearTimeout(reading);
   form.hidden = false;
   views.hidden = leave.hidden = true;
-  for (const id of ['rooms', 'room', 'webhooks', 'node']) element(id, HTMLElement).replaceChildren();
+  for (const id of ['rooms', 'room', 'recordings', 'webhooks', 'node']) element(id, HTMLElement).replaceChildren();
   field.focus();
 }
 
@@ -78,6 +79,7 @@ async function show(asked) {
     roomList(element('rooms', HTMLElement), items, chosen, choose);
     await showWebhooks(asked);
   }
+  await showRecordings(asked);
   if (chosen === null) return;
   try {
     await showRoom(asked, chosen);
@@ -133,6 +135,28 @@ async function showWebhooks(asked) {
     })),
   );
   webhookView(element('webhooks', HTMLElement), shown, act);
+}
+
+/** @param {Api} asked */
+async function showRecordings(asked) {
+  const path = asked.room === null ? '/v1/recordings' : pathOf('rooms', asked.room, 'recordings');
+  // A server may record nothing, and a token may moderate without being for recordings.
+  const { items } = await asked.get(`${path}?limit=50`).catch(() => ({ items: [] }));
+  if (asked === api) recordingView(element('recordings', HTMLElement), items, play);
+}
+
+/** @param {{id: string}} recording */
+async function play({ id }) {
+  if (!api) return;
+  const tab = open('', '_blank'); // at once: later, browsers take it for an advertisement
+  try {
+    const { href } = await api.tell('POST', pathOf('recordings', id, 'playback'), {});
+    if (tab) tab.location.href = href;
+    else announce('The browser has opened no tab: allow this page to.');
+  } catch (error) {
+    tab?.close();
+    announce(error instanceof ApiError ? error.message : 'The server does not answer.');
+  }
 }
 
 /** @param {string} name */

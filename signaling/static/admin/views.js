@@ -179,7 +179,7 @@ export function webhookView(place, webhooks, act) {
  * @param {HTMLElement} place
  * @param {Node[]} children
  */
-function replace(place, children) {
+export function replace(place, children) {
   const focused = place.contains(document.activeElement) ? document.activeElement?.getAttribute('data-name') : null;
   place.replaceChildren(...children);
   if (focused) /** @type {HTMLElement | null} */ (place.querySelector(`[data-name="${CSS.escape(focused)}"]`))?.focus();
@@ -196,7 +196,7 @@ function actions(...buttons) {
  * @param {() => void} does
  * @param {boolean} [danger]
  */
-function button(text, name, does, danger = false) {
+export function button(text, name, does, danger = false) {
   const made = make('button', { type: 'button', class: danger ? 'plain danger' : 'plain', 'data-name': name }, text);
   made.addEventListener('click', does);
   return made;
@@ -207,7 +207,7 @@ function button(text, name, does, danger = false) {
  * @param {string[]} heads
  * @param {(Node | string)[][][]} rows
  */
-function table(caption, heads, rows) {
+export function table(caption, heads, rows) {
   const head = make('tr', {}, ...heads.map((text) => make('th', { scope: 'col' }, text)));
   const body = rows.map((cells) => make('tr', {}, ...cells.map((cell) => make('td', {}, ...cell))));
   return make(

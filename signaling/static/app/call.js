@@ -10,6 +10,7 @@ import { announce, element } from './page.js';
 import { People } from './people.js';
 import { captureWish, keepPreferences } from './preferences.js';
 import { RecordControl } from './record-control.js';
+import { RecordWatch } from './record-watch.js';
 import { RecordingMark } from './recording-mark.js';
 import { Settings } from './settings.js';
 import { StatisticsOverlay } from './statistics-overlay.js';
@@ -33,6 +34,7 @@ export class Call {
   #moderated;
   #recording;
   #record;
+  #watch;
   #overlay;
   #settings;
   #devices;
@@ -60,6 +62,7 @@ export class Call {
     this.#moderated = new Moderated(room);
     this.#recording = new RecordingMark(room);
     this.#record = new RecordControl(room);
+    this.#watch = new RecordWatch(room);
     this.#watchRoom();
     this.#watchSound();
     this.#render();
@@ -82,7 +85,7 @@ export class Call {
     const ending = await closed;
     this.#listening.abort();
     clearTimeout(this.#slow);
-    const marks = [this.#moderated, this.#recording, this.#record];
+    const marks = [this.#moderated, this.#recording, this.#record, this.#watch];
     const parts = [this.#chat, this.#people, ...marks, this.#controls, this.#settings, this.#devices, this.#board];
     for (const part of parts) part.close();
     this.#overlay.show(false);
@@ -212,6 +215,7 @@ export class Call {
     this.#people.render();
     this.#recording.render();
     this.#record.render();
+    this.#watch.render();
     this.#showName();
     this.#overlay.show(this.#choice.preferences.statistics);
     element('call-count', HTMLElement).textContent = countWords(this.#room.participants.size, this.#room.viewers);

@@ -242,6 +242,8 @@ export function recordWords(state) {
 /** @type {Record<string, string>} */
 const RECORD_TROUBLE = {
   recording_disabled: 'This server records nothing.',
+  recording_not_found: 'It has been deleted.',
+  unknown_file: 'It is in the storage, and not on this server any more.',
   end_to_end_encrypted: 'This call is end-to-end encrypted: it cannot be recorded here.',
   limit: 'The server has as many recordings as it may. Stop another first.',
   unavailable: 'The server cannot do this at the moment. Try again.',

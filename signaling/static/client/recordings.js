@@ -1,5 +1,5 @@
 /**
- * Begins, pauses and ends recordings of a room over REST, for who holds the grant `record`. That one runs, or is paused,
+ * Begins, pauses, ends and plays recordings of a room over REST, for who holds the grant `record`. That one runs, or is paused,
  * is told to everybody (`moderation.state`). The pages' own server is asked.
  */
 
@@ -42,6 +42,24 @@ export class Recordings {
   /** @returns {Promise<void>} all that run end, and their files are made */
   async stop() {
     await Promise.all([this.#each('recording', 'stop'), this.#each('paused', 'stop')]);
+  }
+
+  /**
+   * @param {Recording['state']} state
+   * @returns {Promise<Recording | null>} of those in this state, the one that began last
+   */
+  async latest(state) {
+    const { items } = await this.#ask('GET', `${this.#ofRoom}?state=${state}&limit=1`);
+    return items[0] ?? null;
+  }
+
+  /**
+   * @param {string} id of one that is ready
+   * @returns {Promise<string>} the address of a page that plays it, for a while; whoever has it may watch
+   */
+  async play(id) {
+    const { href } = await this.#ask('POST', `recordings/${id}/playback`, {});
+    return href;
   }
 
   get #ofRoom() {

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Page
+from playwright.async_api import Browser, Locator, Page, expect
 
 from signaling.api.models import RoomWish
 from signaling.api.recording_models import Recording
 from signaling.client.api import ServerApi
 from signaling.config import DEVELOPMENT_KEY
+from tests.browser.pages.test_admin import WAIT_MS, signed_in
+from tests.browser.pages.test_page_axe import axe, complaints
 from tests.support.chromium import eventually, screenshot
 from tests.support.page import EVERYTHING, OpenLobby, enter, says, shows, token
 from tests.support.remembered import announces
@@ -22,6 +24,7 @@ from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.chromium
 
+__all__ = ["axe"]  # a fixture
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 FILES_WITHIN_S = 120.0
 
@@ -57,7 +60,7 @@ async def comes_to(api: ServerApi, recording: str, state: str) -> Recording:
 
 
 async def test_everybody_sees_that_it_is_recorded_and_decides_whether_to_be(
-    server: RunningServer, lobby: OpenLobby
+    server: RunningServer, browser: Browser, lobby: OpenLobby, axe: str
 ) -> None:
     async with ServerApi(server.url, ":".join(DEVELOPMENT_KEY)) as api:
         await api.create_room(RoomWish(name="rec", recording_consent=True))
@@ -105,3 +108,37 @@ async def test_everybody_sees_that_it_is_recorded_and_decides_whether_to_be(
         await announces(ada, "The recording has ended")
         files = (await comes_to(api, begun.id, "ready")).files
         assert {file.participant for file in files} == {"zoe"}
+        await is_played_from(ada, browser, server.url, axe)
+
+
+async def is_played_from(ada: Page, browser: Browser, url: str, axe: str) -> None:
+    """By who may record, in the call and on the page of who runs the server."""
+    await says(ada, "#record-watch", "Watch")
+    await announces(ada, "The recording can be watched")
+    await screenshots(ada, "record-watch")
+    assert await complaints(ada, axe) == []
+    await plays(ada, ada.get_by_role("button", name="Watch the last recording"))
+    admin = await signed_in(browser, url)
+    play = admin.get_by_role("button", name="Play rec")
+    await expect(play).to_be_visible(timeout=WAIT_MS)
+    assert await complaints(admin, axe) == []
+    await plays(admin, play)
+    for name, width in (("desk", 1280), ("phone", 390)):
+        await admin.set_viewport_size({"width": width, "height": 844})
+        await play.scroll_into_view_if_needed()
+        await screenshot(admin, f"admin-recordings-{name}")
+
+
+async def plays(page: Page, button: Locator) -> None:
+    async with page.expect_popup() as opening:
+        await button.click()
+    player = await opening.value
+    await expect(player.locator("#title")).to_have_text("rec", timeout=WAIT_MS)
+    await expect(player.locator("#stage video")).to_have_count(1, timeout=WAIT_MS)
+    await player.click("#play")
+
+    async def goes_on() -> bool:
+        return bool(await player.evaluate("document.querySelector('#stage video').currentTime > 0.5"))
+
+    await eventually(goes_on, "the recording is played")
+    await player.close()
