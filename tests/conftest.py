@@ -21,6 +21,7 @@ PROGRAMS = {  # by marker
     "firefox": "firefox",
     "gstreamer": "gst-inspect-1.0",
     "jq": "jq",
+    "promtool": "promtool",
     "systemd": "systemd-analyze",
 }
 

@@ -4,6 +4,7 @@ their own. Images are not built here."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -11,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with schemathesis
 
 from signaling import config
+from tests.signaling.servers import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -100,6 +103,55 @@ def test_prometheus_scrapes_where_the_server_is() -> None:
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())
     (job,) = scraped["scrape_configs"]
     assert job["static_configs"] == [{"targets": [f"127.0.0.1:{config.ServerConfig().http_port}"]}]
+
+
+def metrics_named() -> set[str]:
+    """In alerts and panels."""
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"]
+    asked = [rule["expr"] for group in rules for rule in group["rules"]]
+    panels = json.loads((DEPLOY / "grafana" / "sfu.json").read_text())["panels"]
+    asked += [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    return {name for expression in asked for name in re.findall(r"\bsfu_\w+", expression)}
+
+
+async def test_every_metric_that_is_looked_at_is_there(tmp_path: Path) -> None:
+    """Of a server with storage, though nothing has been recorded, and with Workers of their own."""
+    async with (
+        serving(recordings=tmp_path, recordings_upload="s3://calls/", workers=1) as server,
+        aiohttp.ClientSession() as http,
+        http.get(f"{server.url}/metrics") as response,
+    ):
+        told = await response.text()
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", told, re.MULTILINE))
+    there = {name for name, kind in kinds.items() if kind != "histogram"}
+    there |= {f"{name}_{part}" for name, kind in kinds.items() if kind == "histogram" for part in ("bucket", "count")}
+    named = metrics_named()
+    assert {"sfu_recording_uploads_pending", "sfu_recording_upload_oldest_seconds"} <= named
+    assert named <= there, named - there
+
+
+def test_panels_are_told_apart_and_lie_beside_each_other() -> None:
+    panels = json.loads((DEPLOY / "grafana" / "sfu.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for place in (panel["gridPos"] for panel in panels):
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken and place["x"] + place["w"] <= 24
+        taken |= cells
+
+
+@pytest.mark.promtool
+def test_alerts_come_when_they_should_and_not_before() -> None:
+    for words in (
+        ["check", "config", str(DEPLOY / "prometheus" / "prometheus.yaml")],
+        ["test", "rules", str(Path(__file__).with_name("alerts_test.yaml"))],
+    ):
+        judged = subprocess.run(["promtool", *words], capture_output=True, text=True)
+        assert judged.returncode == 0 and "SUCCESS" in judged.stdout + judged.stderr, judged.stdout + judged.stderr
 
 
 @pytest.mark.systemd
