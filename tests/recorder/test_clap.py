@@ -247,14 +247,14 @@ HOUR_S = 3600.0
 CLAPS_AT = tuple(300.0 * index for index in range(12))  # a clip of 1.6 s each, with its clap at 1 s
 
 
-@pytest.mark.parametrize("mode", [Mode.COPY, Mode.AUDIO])
+@pytest.mark.parametrize("mode", [Mode.COPY, Mode.AUDIO, pytest.param(Mode.DECODE, marks=pytest.mark.long)])
 def test_an_hour_is_an_hour_long_at_its_end_too(tmp_path: Path, mode: Mode) -> None:
     """A time-lapse: little is sent in between, but clocks run on, one of them 100 ppm fast."""
     stage = Stage(
         [Publisher("ada", ppm=100.0, clips=CLAPS_AT), Publisher("bob", first=5, seed=2, clips=CLAPS_AT)], until_s=HOUR_S
     )
-    files = FilesConfig(camera_size=(WIDTH, HEIGHT), mode=mode, container="flac")
-    manifest = made(stage, tmp_path, files)
+    container = "flac" if mode is Mode.AUDIO else "mp4"
+    manifest = made(stage, tmp_path, FilesConfig(camera_size=(WIDTH, HEIGHT), mode=mode, container=container))
     expected = [at_s + 1 + DELAY_S for at_s in CLAPS_AT]
     heard = {}
     for identity in ("ada", "bob"):

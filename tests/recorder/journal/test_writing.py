@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +145,41 @@ def test_a_full_disk_is_told_costs_nothing_that_was_written_and_is_got_over(tmp_
     assert numbers == [*range(100 - lost), *range(100, 110)]
     assert 40 < lost < 60 and writer.entries_lost == lost
     assert [gap for gap in gaps if isinstance(gap, JournalGap)] == [JournalGap(lost, "File too large")]
+
+
+@contextlib.contextmanager
+def taken_late(writer: JournalWriter, by_s: float) -> Iterator[list[bytes]]:
+    """Its segment is a pipe now, of which nothing is read for a while; gives what was read of it in the end."""
+    read, given = os.pipe()
+    os.dup2(given, writer._file)
+    os.close(given)
+    taken: list[bytes] = []
+
+    def take() -> None:
+        while chunk := os.read(read, 1 << 16):
+            taken.append(chunk)
+
+    taking = threading.Timer(by_s, take)
+    taking.start()
+    yield taken
+    taking.join()
+    os.close(read)
+
+
+def test_a_slow_disk_is_told_and_costs_nothing(tmp_path: Path) -> None:
+    config = JournalConfig(sync=Sync.NEVER, flush_bytes=1 << 30, slow_after_s=0.2)
+    writer = JournalWriter(tmp_path / "begun", config, EPOCH)
+    (begun,) = segments(tmp_path / "begun")
+    header = begun.read_bytes()
+    with taken_late(writer, by_s=0.4) as taken:
+        write(writer, range(200))  # 200 kB: three times what a pipe holds
+        writer.flush(1002.0)
+        assert (writer.state, writer.failure) == (JournalState.SLOW, "the disk is slow")
+        write(writer, range(200, 210))
+        writer.close(1003.0)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / begun.name).write_bytes(header + b"".join(taken))
+    assert packets(tmp_path / "whole") == list(range(210)) and writer.entries_lost == 0
 
 
 def test_a_directory_that_is_gone_is_a_failure_and_no_exception(tmp_path: Path) -> None:
