@@ -275,6 +275,7 @@ SCENARIOS = (
     down_and_up("a link falls from 3 to 0.8 Mbit/s and comes back"),
     down_and_up("the same over 300 ms of round trip", delay_s=0.15),
     replace(down_and_up("the same, and a better layer begins just before a probe", delay_s=0.15), seed=2),
+    replace(down_and_up("the same, and a probe begins before it has shown", delay_s=0.15), seed=17),
     FALL,
     replace(FALL, sentence="a link falls just when a large picture is on its way", seed=2),
     FULL_QUEUE,

@@ -89,7 +89,7 @@ class Delivery:
         return Pace(size / arrived_for_s, size / sent_for_s, later_s, under_way_s)
 
     def stretch(self, row: int, since_s: float, until_s: float) -> Stretch:
-        """What was sent from then until then, the first group being where the clock begins."""
+        """What was sent from then until then; from its first group on or from its second, whichever came slower."""
         sent_s = self._sent_s[row]
         chosen = np.flatnonzero((sent_s >= since_s) & (sent_s <= until_s))
         chosen = chosen[np.argsort(sent_s[chosen])]
@@ -97,14 +97,21 @@ class Delivery:
             chosen = chosen[int(self._arrived_s[row, chosen].argmin()) :]
         if len(chosen) < 2:
             return Stretch(len(chosen), 0.0, 0.0, 0.0)
-        size = 8 * float(self._bytes[row, chosen[1:]].sum())
-        arrived_s = self._arrived_s[row, chosen]
+        begun = self._stretch(row, chosen)
+        # A packet of the first group may have been overtaken, and come late: so did the clock begin.
+        later = self._stretch(row, chosen[1:]) if len(chosen) > 2 else begun
+        return begun if begun.arrived_bps <= later.arrived_bps else later._replace(groups=len(chosen))
+
+    def _stretch(self, row: int, groups: Rows) -> Stretch:
+        """Of these, the first being where the clock begins."""
+        sent_s, arrived_s = self._sent_s[row, groups], self._arrived_s[row, groups]
+        size = 8 * float(self._bytes[row, groups[1:]].sum())
         arrived_for_s = float(arrived_s.max() - arrived_s[0])
         return Stretch(
-            len(chosen),
-            size / max(SHORTEST_S, float(sent_s[chosen[-1]] - sent_s[chosen[0]])),
+            len(groups),
+            size / max(SHORTEST_S, float(sent_s[-1] - sent_s[0])),
             size / max(SHORTEST_S, arrived_for_s),
-            arrived_for_s if self._gap_s[row, chosen[1:]].max() < arrived_for_s / 2 else 0.0,
+            arrived_for_s if self._gap_s[row, groups[1:]].max() < arrived_for_s / 2 else 0.0,
         )
 
 

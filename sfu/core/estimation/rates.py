@@ -49,8 +49,8 @@ STANDING_S = (
 )
 # Lower: who shares a deep queue with a download gives way to it; higher: everybody is heard later
 STANDING_PATIENCE_S = 1.0  # between two steps down for that: it has to drain
-SINKS = (0.5, 0.9)  # what passes while the queue of a step down stands, of what that was judged by: the moment in which
-# it was measured had begun before the path became slower. Still less is a stall
+SINKS = (0.3, 0.95)  # what passes while the queue of a step down stands, of what that was judged by: the moment in
+# which it was measured had begun before the path became slower. Still less is a stall
 PATIENCE_S = (0.2, 0.5)  # between two steps down a round trip and a report pass: the first must have shown
 
 
@@ -99,8 +99,8 @@ class Rates:
         slowed = signals.carried_bps < SLOWED * used_bps
         floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
         # What loses packets is no passing queue, whoever has made it; nor what passes far slower than before.
-        slower = floods & slowed
-        floods |= (signals.later_s > ROSE_S) & slowed
+        slower = ((signals.later_s > ROSE_S) | floods) & slowed
+        floods |= slower
         answerable = grows | floods | outstands
         excused = signals.is_excused & ~signals.is_losing & ~slower
         misjudged = rests & (signals.later_s > ROSE_S) & (signals.waited_s > WAITED_S)

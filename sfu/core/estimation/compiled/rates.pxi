@@ -55,6 +55,7 @@ cdef class RatesLoop:
         cdef bint rests = self.rests(row, signals, now)
         cdef bint misjudged = rests and self.is_misjudged(row, signals)
         cdef bint overused = misjudged or (not rests and self.is_overused(row, signals, used_bps, now))
+        cdef bint limited = signals.arriving_bps < self.limited * before
         cdef bint loses, fell
         overused = overused and signals.carried_bps > 0
         loses = signals.is_losing and not rests and not overused
@@ -63,10 +64,10 @@ cdef class RatesLoop:
         if signals.may_grow:
             after = self.grown(row, signals, elapsed_s, now)
         if overused:
-            share = self.limited_back_off if signals.arriving_bps < self.limited * before else self.back_off
+            share = self.limited_back_off if limited else self.back_off
             if used_bps < self.hardly_sends * before and signals.waited_s <= self.standing_s:
                 lowest = self.back_off * before
-            if signals.arriving_bps < self.limited * before and self.is_shared(row, signals, used_bps, now):
+            if limited and self.is_shared(row, signals, used_bps, now):
                 lowest = self.limited_back_off * before
             after = min(before, max(share * signals.carried_bps, lowest))
             self.used_bps[row] = self.end_bps[row] = signals.carried_bps
@@ -102,7 +103,8 @@ cdef class RatesLoop:
         return signals.waited_s > self.flood_s and signals.rose_s > self.rose_s
 
     cdef bint slows(self, const Signals *signals, double used_bps) noexcept:
-        return signals.later_s > self.rose_s and signals.carried_bps < self.slowed * used_bps
+        cdef bint later = signals.later_s > self.rose_s or self.floods(signals)
+        return later and signals.carried_bps < self.slowed * used_bps
 
     cdef bint is_overused(self, int64_t row, const Signals *signals, double used_bps, double now) noexcept:
         """But for its having rested."""
@@ -110,7 +112,7 @@ cdef class RatesLoop:
         cdef bint stands = signals.waited_s > self.standing_s
         cdef bint floods = self.floods(signals)
         if signals.is_excused and not signals.is_losing:
-            if not (floods and signals.carried_bps < self.slowed * used_bps):
+            if not self.slows(signals, used_bps):
                 return False
         grows = grows and signals.waited_s > self.waited_s and not signals.is_settling
         stands = stands and now - self.fell_at[row] >= self.standing_patience_s

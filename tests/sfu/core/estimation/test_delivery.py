@@ -122,6 +122,20 @@ def test_in_a_stretch_a_first_group_that_was_overtaken_does_not_make_the_path_fa
     assert delivery.stretch(0, 0.0, 1.0).arrived_bps == pytest.approx(2e6, rel=0.05)
 
 
+def test_nor_does_one_of_which_a_packet_was_overtaken() -> None:
+    """Its last arrival is late, and a tenth of a second is short."""
+    path = Bottleneck(1, rate_bps=2e6)
+    path.run(4e6, 0.0, 0.1)
+    told = batch([path], 10.0)
+    told.groups["arrived_at_s"][0] += 0.015
+    delivery = Delivery(1)
+    delivery.reset(0)
+    delivery.on_groups(deal(ROW, told.reports["groups"], told.groups))
+    stretch = delivery.stretch(0, 0.0, 1.0)
+    assert stretch.groups == len(told.groups)
+    assert (stretch.sent_bps, stretch.arrived_bps) == pytest.approx((4e6, 2e6), rel=0.01)
+
+
 def test_more_groups_than_are_kept_push_out_the_oldest() -> None:
     path = Bottleneck(1, rate_bps=1e7, spacing_s=0.006)
     path.run(2e6, 0.0, 3 * KEPT * 0.006)

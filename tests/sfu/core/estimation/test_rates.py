@@ -83,6 +83,7 @@ STANDING = Case(carried_bps=1e6, waited_s=0.3, may_grow=False)
         ("unless it loses packets", replace(OVER, is_excused=True, is_losing=True), BACK_OFF * 1e6),
         ("nor is it a passing flood", replace(OVER, is_excused=True, later_s=0.2), 2e6),
         ("unless it passes far slower", replace(OVER, is_excused=True, later_s=0.2, carried_bps=8e5), BACK_OFF * 8e5),
+        ("even if it is not one yet", replace(SLOWED, is_excused=True, later_s=0.06), BACK_OFF * 8e5),
         ("nor is there a trend in what is left of it", replace(OVER, is_settling=True), 2e6),
         ("but a flood", replace(OVER, is_settling=True, later_s=0.2), BACK_OFF * 1e6),
         ("a flood: the same, whatever the trend says", replace(OVER, usage=Usage.NORMAL, later_s=0.2), BACK_OFF * 1e6),
@@ -140,8 +141,8 @@ def test_a_queue_that_grows_though_less_was_sent_and_all_of_it_passes_is_shared(
     ("sentence", "carried_bps", "later_s", "waited_s", "expected_bps"),
     [
         ("the queue stands and still less passes: that is the path", 1.4e6, 0.1, 0.1, BACK_OFF * 1.4e6),
-        ("far less: that is a stall", 0.9e6, 0.1, 0.1, BACK_OFF * 2e6),
-        ("hardly less: it was measured well enough", 1.9e6, 0.1, 0.1, BACK_OFF * 2e6),
+        ("far less: that is a stall", 0.5e6, 0.1, 0.1, BACK_OFF * 2e6),
+        ("hardly less: it was measured well enough", 1.96e6, 0.1, 0.1, BACK_OFF * 2e6),
         ("the queue is on its way down: it has helped", 1.4e6, -0.05, 0.1, BACK_OFF * 2e6),
         ("packets pass without waiting: it has gone", 1.4e6, 0.1, 0.0, BACK_OFF * 2e6),
     ],
