@@ -76,7 +76,8 @@ def seen(estimator: Estimator, moment: Moment, report: np.void) -> str:
     bps = None if estimate is None else estimate.bps
     long, short = paths.delivery.pace(rows, ARRIVING_S), paths.delivery.pace(rows, CARRIED_S)
     waited_s, rose_s = paths.queueing.waited_s[row], paths.queueing.rose_s[row]
-    is_probed, is_burst = paths.probing.is_under_way(rows, moment.now)[0], moment.now < paths._burst_until[row]
+    is_probed = paths.probing.is_under_way(rows, short.sent_at_s, moment.now)[0]
+    is_burst = paths._burst_since[row] <= short.sent_at_s[0] and moment.now < paths._burst_until[row]
     marks = is_probed, is_burst, waited_s > STANDING_S
     return (
         f"{traced_bps}{'' if bps == traced_bps else f' now {bps}'} "

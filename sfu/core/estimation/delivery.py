@@ -31,12 +31,13 @@ class Stretch(NamedTuple):
 
 class Pace(NamedTuple):
     """The same for many rows. `later_s`: by so much more was the last packet under way than the first.
-    `under_way_s`: how long the quickest was, by two clocks; infinite without any."""
+    `under_way_s`: how long the quickest was, by two clocks; infinite without any. `sent_at_s`: the last of all."""
 
     arrived_bps: Floats
     sent_bps: Floats
     later_s: Floats
     under_way_s: Floats
+    sent_at_s: Floats
 
 
 class Delivery:
@@ -83,10 +84,11 @@ class Delivery:
         size = 8 * np.where(counted, self._bytes[rows], 0.0).sum(axis=1)
         known = np.isfinite(began_s) & counted.any(axis=1)
         arrived_for_s = _span_s(known, began_s, newest_s[:, 0])
-        sent_for_s = _span_s(known, began_sent_s, sent_s.max(axis=1))
+        sent_at_s = sent_s.max(axis=1)
+        sent_for_s = _span_s(known, began_sent_s, sent_at_s)
         later_s = np.where(known, arrived_for_s, 0.0) - np.where(known, sent_for_s, 0.0)
         under_way_s = np.where(within, arrived_s - np.where(within, sent_s, 0.0), np.inf).min(axis=1)
-        return Pace(size / arrived_for_s, size / sent_for_s, later_s, under_way_s)
+        return Pace(size / arrived_for_s, size / sent_for_s, later_s, under_way_s, sent_at_s)
 
     def stretch(self, row: int, since_s: float, until_s: float) -> Stretch:
         """What was sent from then until then; from its first group on or from its second, whichever came slower."""

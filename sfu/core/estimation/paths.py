@@ -53,6 +53,7 @@ class Paths:
         self._rtt_s: Floats = np.zeros(capacity)
         self._reported_at: Floats = np.zeros(capacity)
         self._told_bps: Floats = np.zeros(capacity)
+        self._burst_since: Floats = np.zeros(capacity)
         self._burst_until: Floats = np.zeros(capacity)
         self._awaited_until: Floats = np.zeros(capacity)
         self._silent_at: Floats = np.full(capacity, np.inf)  # if there is no report by then; NaN: it never will be so
@@ -67,7 +68,7 @@ class Paths:
         self._rtt_s[row] = FIRST_RTT_S
         self._reported_at[row] = now
         self._told_bps[row] = self.rates.bps[row]
-        self._burst_until[row] = self._awaited_until[row] = -np.inf
+        self._burst_since[row] = self._burst_until[row] = self._awaited_until[row] = -np.inf
         self._silent_at[row] = np.inf
 
     def forget(self, row: int) -> None:
@@ -84,6 +85,7 @@ class Paths:
 
     def excuse(self, rows: Rows, now: float) -> None:
         """More than the paths carry is sent at once, and makes a queue."""
+        self._burst_since[rows] = np.where(now < self._burst_until[rows], self._burst_since[rows], now)
         self._burst_until[rows] = now + BURST_S + self._rtt_s[rows]
         self.probing.hold(rows, now + DRAINED_S)
 
@@ -156,13 +158,18 @@ class Paths:
             lost_share=self.loss.share[rows],
             is_losing=self.loss.is_congestion(rows),
             may_grow=self.loss.allows_growth(rows),
-            is_excused=self.probing.is_under_way(rows, now) | (now < self._burst_until[rows]),
-            is_settling=self.probing.is_under_way(rows, now - self._rtt_s[rows]),
+            is_excused=self._is_excused(rows, pace.sent_at_s, now),
+            is_settling=self.probing.is_under_way(rows, pace.sent_at_s, pace.sent_at_s),
         )
         self.rates.on_signals(rows, signals, elapsed_s, now)
         fell = rows[self.rates.fell_at[rows] != fell_at]
         self.probing.on_fall(fell, now)
         self.loss.on_answered(fell, self._rtt_s[fell], now)
+
+    def _is_excused(self, rows: Rows, sent_at_s: Floats, now: float) -> Flags:
+        """What has left before a probe or a key frame has not waited behind it."""
+        bursts = (self._burst_since[rows] <= sent_at_s) & (now < self._burst_until[rows])
+        return self.probing.is_under_way(rows, sent_at_s, now) | bursts
 
 
 def _sending_bps(arriving_bps: Floats, in_flight_bytes: NDArray[np.int64], rtt_s: Floats) -> Floats:

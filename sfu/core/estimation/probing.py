@@ -58,6 +58,7 @@ class Probing:
         self._doubted_bps: Floats = np.zeros(capacity)  # what that found, if far below the estimate; else 0
         self._cluster: Counts = np.zeros(capacity, np.int64)  # under way; 0: none
         self._tried_bps: Floats = np.zeros(capacity)
+        self._began_at: Floats = np.zeros(capacity)  # the last one, or the first of those that followed at once
         self._settled_at: Floats = np.zeros(capacity)
         self._fell_at: Floats = np.zeros(capacity)
         self._held_until: Floats = np.zeros(capacity)
@@ -65,7 +66,8 @@ class Probing:
 
     def reset(self, row: int) -> None:
         self._goal_bps[row] = self._cluster[row] = self._doubted_bps[row] = 0
-        self._due_at[row] = self._settled_at[row] = self._fell_at[row] = self._held_until[row] = -np.inf
+        self._due_at[row] = self._fell_at[row] = self._held_until[row] = -np.inf
+        self._began_at[row] = self._settled_at[row] = -np.inf
         self._wait_s[row] = FIRST_WAIT_S
         self._factor[row] = BOLD
         self._packet_bytes[row] = PADDING_BYTES
@@ -80,9 +82,9 @@ class Probing:
         """Something large is on its way to them: together with a probe it would make a queue of twice the length."""
         self._held_until[rows] = np.maximum(self._held_until[rows], until)
 
-    def is_under_way(self, rows: Rows, sent_at: float | Floats) -> Flags:
-        """What left then may have queued up behind a probe."""
-        under_way: Flags = sent_at < self._settled_at[rows]
+    def is_under_way(self, rows: Rows, sent_at: Floats, at: float | Floats) -> Flags:
+        """Then what had left by `sent_at` may have queued up behind a probe."""
+        under_way: Flags = (self._began_at[rows] <= sent_at) & (at < self._settled_at[rows])
         return under_way
 
     def on_fall(self, rows: Rows, now: float) -> None:
@@ -110,6 +112,8 @@ class Probing:
         self._cluster[row] = self._last_cluster
         self._tried_bps[row] = tried_bps
         lasts_s = packets * PACKET_BYTES * 8 / beside_bps if sending_bps > beside_bps else LASTS_S
+        if now >= self._settled_at[row]:
+            self._began_at[row] = now
         self._settled_at[row] = now + lasts_s + SETTLES_S
         return Probe(transport, beside_bps, packets, self._last_cluster)
 

@@ -65,6 +65,7 @@ cdef class Loops:
     cdef double *rtt_s
     cdef double *reported_at
     cdef double *told_bps
+    cdef double *burst_since
     cdef double *burst_until
     cdef double *silent_at
     cdef double arriving_s, carried_s, known_for_s, rtt_share, longest_elapsed_s, told_down, told_up
@@ -84,7 +85,7 @@ cdef class Loops:
         self.is_silent, self.sending_bps = flags(ours["is_silent"]), floats(ours["sending_bps"])
         self.rtt_s, self.reported_at = floats(ours["rtt_s"]), floats(ours["reported_at"])
         self.told_bps, self.burst_until = floats(ours["told_bps"]), floats(ours["burst_until"])
-        self.silent_at = floats(ours["silent_at"])
+        self.silent_at, self.burst_since = floats(ours["silent_at"]), floats(ours["burst_since"])
         self.arriving_s, self.carried_s = values["arriving_s"], values["carried_s"]
         self.known_for_s, self.rtt_share = values["known_for_s"], values["rtt_share"]
         self.longest_elapsed_s = values["longest_elapsed_s"]
@@ -149,8 +150,9 @@ cdef class Loops:
         signals.rtt_s = self.rtt_s[row]
         signals.lost_share = self.loss.share[row]
         signals.is_losing, signals.may_grow = self.loss.is_congestion(row), self.loss.allows_growth(row)
-        signals.is_excused = self.probing.is_under_way(row, now) or now < self.burst_until[row]
-        signals.is_settling = self.probing.is_under_way(row, now - self.rtt_s[row])
+        signals.is_excused = self.burst_since[row] <= pace.sent_at_s and now < self.burst_until[row]
+        signals.is_excused = signals.is_excused or self.probing.is_under_way(row, pace.sent_at_s, now)
+        signals.is_settling = self.probing.is_under_way(row, pace.sent_at_s, pace.sent_at_s)
         if self.rates.on_signals(row, &signals, elapsed_s, now):
             self.probing.on_fall(row, now)
             self.loss.on_answered(row, self.rtt_s[row], now)

@@ -6,6 +6,7 @@ cdef struct Pace:
     double sent_bps
     double later_s
     double under_way_s
+    double sent_at_s
 
 
 cdef class DeliveryLoop:
@@ -44,6 +45,7 @@ cdef class DeliveryLoop:
         pace.arrived_bps, pace.sent_bps, pace.later_s, pace.under_way_s = 0, 0, 0, INFINITY
         for index in range(self.kept):
             newest, newest_sent = max(newest, arrived[index]), max(newest_sent, sent[index])
+        pace.sent_at_s = newest_sent
         since = newest - window_s
         for index in range(self.kept):
             if arrived[index] > since:

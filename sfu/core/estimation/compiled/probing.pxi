@@ -9,6 +9,7 @@ cdef class ProbingLoop:
     cdef double *packet_bytes
     cdef double *doubted_bps
     cdef int64_t *cluster
+    cdef double *began_at
     cdef double *settled_at
     cdef double *fell_at
     cdef double *held_until
@@ -20,18 +21,20 @@ cdef class ProbingLoop:
         self.packet_bytes, self.cluster = floats(columns["packet_bytes"]), counts(columns["cluster"])
         self.settled_at, self.fell_at = floats(columns["settled_at"]), floats(columns["fell_at"])
         self.held_until, self.doubted_bps = floats(columns["held_until"]), floats(columns["doubted_bps"])
+        self.began_at = floats(columns["began_at"])
         self.first_wait_s, self.never_answered_s = constants["first_wait_s"], constants["never_answered_s"]
         self.bold, self.careful = constants["bold"], constants["careful"]
         self.padding_bytes = constants["padding_bytes"]
 
     cdef void reset(self, int64_t row) noexcept:
         self.goal_bps[row], self.cluster[row], self.doubted_bps[row] = 0, 0, 0
-        self.due_at[row] = self.settled_at[row] = self.fell_at[row] = self.held_until[row] = -INFINITY
+        self.due_at[row] = self.fell_at[row] = self.held_until[row] = -INFINITY
+        self.began_at[row] = self.settled_at[row] = -INFINITY
         self.wait_s[row], self.factor[row] = self.first_wait_s, self.bold
         self.packet_bytes[row] = self.padding_bytes
 
-    cdef bint is_under_way(self, int64_t row, double sent_at) noexcept:
-        return sent_at < self.settled_at[row]
+    cdef bint is_under_way(self, int64_t row, double sent_at, double at) noexcept:
+        return self.began_at[row] <= sent_at and at < self.settled_at[row]
 
     cdef void on_fall(self, int64_t row, double now) noexcept:
         self.fell_at[row], self.due_at[row] = now, now + self.first_wait_s

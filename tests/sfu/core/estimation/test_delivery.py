@@ -23,8 +23,9 @@ def told(path: Bottleneck, now: float) -> Delivery:
 def test_below_what_the_path_carries_it_arrives_as_it_was_sent() -> None:
     path = Bottleneck(1, rate_bps=5e6)
     path.run(1e6, 0.0, 2.0)
-    arrived, sent, later_s, _ = told(path, 10.0).pace(ROW, 0.5)
+    arrived, sent, later_s, _, sent_at_s = told(path, 10.0).pace(ROW, 0.5)
     assert later_s[0] == pytest.approx(0.0, abs=1e-6)
+    assert sent_at_s[0] == pytest.approx(2.0 - path.spacing_s)
     assert arrived[0] == pytest.approx(1e6, rel=0.01)
     assert sent[0] == pytest.approx(1e6, rel=0.01)
 
@@ -34,7 +35,7 @@ def test_above_it_what_arrives_is_what_the_path_carries() -> None:
     path.run(3e6, 0.0, 1.0)
     delivery = told(path, 10.0)
     for window_s in (0.2, 0.5):
-        arrived, sent, later_s, _ = delivery.pace(ROW, window_s)
+        arrived, sent, later_s, _, _ = delivery.pace(ROW, window_s)
         assert later_s[0] == pytest.approx(window_s * 2 / 3, rel=0.35)
         assert arrived[0] == pytest.approx(1e6, rel=0.01)
         assert sent[0] == pytest.approx(3e6, rel=0.05)
@@ -61,7 +62,7 @@ def test_after_a_pause_only_what_came_since_counts() -> None:
     path.run(0.5e6, 0.0, 1.0)
     path._free_at = 1.8  # away
     path.run(0.5e6, 1.0, 1.9)
-    arrived, _, later_s, _ = told(path, 10.0).pace(ROW, 0.2)
+    arrived, _, later_s, _, _ = told(path, 10.0).pace(ROW, 0.2)
     assert arrived[0] == pytest.approx(2e6, rel=0.01)
     assert later_s[0] < 0, "what had waited comes faster than it was sent"
 
@@ -83,7 +84,7 @@ def test_a_large_frame_that_trickles_in_is_no_pause() -> None:
     path.run(1.5e6, 0.0, 1.0)
     path.rate_bps = 0.5e6
     path.send(15_000, 1.0)  # 240 ms
-    arrived, _, later_s, _ = told(path, 10.0).pace(ROW, 0.2)
+    arrived, _, later_s, _, _ = told(path, 10.0).pace(ROW, 0.2)
     assert arrived[0] == pytest.approx(0.5e6, rel=0.1)
     assert later_s[0] > 0.2
 

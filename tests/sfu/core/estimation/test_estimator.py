@@ -66,6 +66,22 @@ def test_overuse_is_answered_within_half_a_second() -> None:
     assert paths.bps(1) < 0.6e6
 
 
+@pytest.mark.parametrize("by", ["a probe", "a key frame"])
+def test_what_left_before_is_not_excused(by: str) -> None:
+    """A path falls, and something that makes a queue begins before that has shown."""
+    paths = Paths(Bottleneck(1, rate_bps=1e9), has_bps=0.75e6)
+    paths.run(3.0)
+    paths.paths[0].rate_bps = 0.45e6
+    paths.run(0.2)
+    if by == "a probe":
+        paths.estimator.set_goal(1, 4e6, paths.now)
+        assert len(paths.estimator.take_probes(paths.now)) == 1
+    else:
+        paths.estimator.on_burst(1, paths.now)
+    paths.run(0.3)
+    assert paths.bps(1) < 0.6e6
+
+
 def test_a_probe_is_beside_what_leaves_and_not_what_arrives() -> None:
     """A round trip of 0.4 s ago half as much was sent."""
     beside_bps = []

@@ -179,11 +179,25 @@ def test_doubts_with_something_else_between_them_are_one_each(between: str) -> N
     assert probing.on_answer(0, 1100.0, slow, 1e6, False, 3.0) == pytest.approx(LOWERS_TO * 1e6)
 
 
+def test_only_what_left_since_the_first_of_several_began_may_wait_behind_one() -> None:
+    probing, row = Probing(1), np.array([0])
+    probing.reset(0)
+    probing.set_goal(0, 9e6, 0.0)
+    probing.begin(0, 7, 1e6, 0.0, 1.0)
+    probing.begin(0, 7, 2e6, 0.0, 1.3)
+    left_s, now = np.array([0.9]), 1.4
+    assert not probing.is_under_way(row, left_s, now)[0]
+    assert probing.is_under_way(row, left_s + 0.2, now)[0]
+    assert not probing.is_under_way(row, left_s + 0.2, 3.0)[0]
+    probing.begin(0, 7, 2e6, 0.0, 5.0)
+    assert not probing.is_under_way(row, left_s + 0.2, 5.1)[0], "that was an earlier one's"
+
+
 def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
     prober = Prober(carries_bps=1e9, goal_bps=9e6)
     prober.probing.begin(0, 7, 1e6, 0.0, 0.0)
     prober.probing.on_refused(0, 0.0)
-    assert not prober.is_due() and not prober.probing.is_under_way(np.array([0]), 0.0)[0]
+    assert not prober.is_due() and not prober.probing.is_under_way(np.array([0]), np.zeros(1), 0.0)[0]
     prober.now = REFUSED_WAIT_S
     assert prober.is_due()
     probe = prober.probing.begin(0, 7, 1e6, 0.0, prober.now)
