@@ -10,6 +10,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.hanging import MOST_S
+from tests.support.hanging import pytest_runtest_call as pytest_runtest_call
+from tests.support.hanging import pytest_runtest_setup as pytest_runtest_setup
+from tests.support.hanging import pytest_runtest_teardown as pytest_runtest_teardown
 from tests.support.scheduling import scheduling
 
 REPETITIONS = 3
@@ -28,6 +32,7 @@ PROGRAMS = {  # by marker
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help=f"{LONG_REPETITIONS} repetitions of randomised tests, not 3")
+    parser.addoption("--most", type=float, default=MOST_S, help="seconds for each test, those marked `long` excepted")
     parser.addoption("--seed", type=int, default=None, help="replay randomised tests from this seed")
 
 
