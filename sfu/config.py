@@ -46,7 +46,8 @@ class WorkerConfig:
     loudest: int = 3  # voices that are forwarded at once in a room where more have a microphone. Nobody follows more
     levels_interval_s: float = 0.05  # how often levels are looked at. Lower: less of a first syllable is lost, at 20
     # wake-ups a second while several microphones are on
-    levels_rest_s: float = 0.1  # the same where nobody has to be chosen, because no room has more than one: a lecture
+    levels_rest_s: float = 0.25  # the same where nobody has to be chosen, because no room has more than one: a lecture.
+    # With what else is looked at each 250 ms. Lower: who speaks is shown sooner; higher: seen to lag
     quality_interval_s: float = 2.0  # how often everybody's quality is looked at: a hundred packets of a voice, two or
     # three reports of a browser. Lower: known sooner, from less
     pause_layers_after_s: float = 5.0  # a layer that nobody would show is paused then; LiveKit waits as long
@@ -64,8 +65,8 @@ class WorkerConfig:
         0.5  # lasting rate at which one Subscription's PLIs are honoured: a receiver that
     )
     key_frames_per_subscriber_burst: int = 5  # never decodes must not cost the room a key frame every half second
-    feedback_interval_s: float = 0.08  # transport-cc, in rounds of `round_s`, and so each 100 ms, also when a round
-    # is late. libwebrtc's receivers take 50 to 250 ms; rounds of its own cost 14 wake-ups a second per publisher
+    feedback_interval_s: float = 0.1  # transport-cc to who publishes, by the plane. libwebrtc's receivers take 50 to
+    # 250 ms. Lower: more packets; higher: publishers' estimates follow later
     report_interval_s: float = 1.0  # RFC 3550's 5 s are for multicast; WebRTC endpoints report every second
     report_round_s: float = 0.25  # all Transports' reports leave at common moments: ten made at once take half the time
     # of ten one by one. Higher: larger bursts

@@ -38,7 +38,6 @@ class WorkerCounters:
     nacks_sent: int = 0  # sequence numbers asked for, repeats included
     packets_abandoned: int = 0  # lost and not recovered
     nacks_received: int = 0  # sequence numbers subscribers asked for
-    transport_feedback_sent: int = 0
     rtcp_malformed: int = 0
     commands: int = 0
     commands_refused: int = 0

@@ -1,20 +1,18 @@
 """One Transport as the Worker sees it: who is at the other end, what it publishes and receives, and its RTCP.
 
-every 100 ms     arrivals ─► ArrivalFeedback ─► transport-cc        while it publishes
 RTCP in          sender reports ─► PublisherClock      NACK, PLI, FIR ─► Subscriber
 reports in       (reporting.py) ─► RoundTrip
 """
 
 from __future__ import annotations
 
-from sfu.context import Context, next_round
-from sfu.core.feedback import ArrivalFeedback
+from sfu.context import Context
 from sfu.core.reports import ReportSchedule, RoundTrip, round_trip_s
 from sfu.core.timeline import PublisherClock
 from sfu.plane.interface import RtcpReceived
 from sfu.publishing import PublishedTrack
 from sfu.subscribing import Subscriber
-from sfu.wire import framing, rtcp, twcc
+from sfu.wire import framing, rtcp
 from sfu.wire.extensions import ExtensionIds
 from sfu.wire.feedback import FullIntraRequest, Nack, PictureLossIndication, ReceiverEstimate
 from sfu.wire.rtcp import ReportBlock, SenderReport
@@ -38,10 +36,8 @@ class Endpoint:
         self.subscriber = Subscriber(context, self)
         self._context = context
         self._sources: dict[int, tuple[PublishedTrack, int]] = {}  # SSRC -> Track and layer
-        self._numbers_arrivals = False  # transport-cc was negotiated for what it sends
         self.capture_time_id = 0  # of the header extension in what it sends; 0: it was not negotiated
         self._clock = PublisherClock()
-        self._feedback = ArrivalFeedback(context.config.feedback_interval_s)
         self.reports = ReportSchedule(
             context.random.random, context.config.report_interval_s, context.config.report_round_s
         )
@@ -60,9 +56,8 @@ class Endpoint:
     def on_negotiated(self, receive: ExtensionIds, now: float) -> None:
         """`receive`: how the remote numbers what it sends."""
         self.capture_time_id = receive.abs_capture_time
-        self._numbers_arrivals = receive.transport_cc != 0
-        if self._sources:
-            self._set_feedback(now)
+        interval_s = self._context.config.feedback_interval_s if receive.transport_cc else None
+        self._context.plane.set_feedback_interval(self.number, interval_s, now)
 
     def on_connected(self) -> None:
         self.is_connected = True
@@ -75,16 +70,12 @@ class Endpoint:
             self._clock.forget_layer(track.number, layer)
         self._sources[ssrc] = track, layer
         track.on_ssrc(layer, ssrc, now)
-        self._set_feedback(now)
 
     def forget_track(self, track: PublishedTrack) -> None:
         del self.tracks[track.id]
         for layer, published in track.layers.items():
             self._sources.pop(published.ssrc, None)
             self._clock.forget_layer(track.number, layer)
-        if not self._sources:
-            self._feedback.stop()
-        self._touch()
 
     def on_rtcp(self, event: RtcpReceived, now: float) -> None:
         parsed = rtcp.parse(event.payload, passed_over=UNUSED)
@@ -108,22 +99,8 @@ class Endpoint:
         if rtt_s is not None:
             self._round_trip.on_sample(rtt_s)
 
-    def on_timeout(self, now: float) -> None:
-        feedback_at = self._feedback.next_timeout()
-        if feedback_at is not None and feedback_at <= now:
-            self._send_feedback(now)
-        self._touch()
-
     def close(self) -> None:
-        self._context.deadlines.set(self, None)
         self.subscriber.close()
-
-    def _set_feedback(self, now: float) -> None:
-        if self._numbers_arrivals:
-            self._feedback.start(now)
-        else:
-            self._feedback.stop()
-        self._touch()
 
     def _on_sender_report(self, report: SenderReport, at_s: float) -> None:
         source = self._sources.get(report.ssrc)
@@ -134,16 +111,3 @@ class Endpoint:
             track.number, layer, track.clock_rate, report.ntp_time, report.rtp_timestamp, at_s
         ):
             self._context.plane.set_clock(reading.track, reading.layer, reading.rtp_timestamp, reading.at_s)
-
-    def _send_feedback(self, now: float) -> None:
-        arrivals = self._context.plane.take_arrivals(self.number)
-        # Senders ignore feedback about an SSRC that is not theirs (libwebrtc does), though it covers all of them.
-        media_ssrc = next(iter(self._sources), 0)
-        for report in self._feedback.on_timeout(arrivals, now):
-            packet = twcc.build(self.ssrc, media_ssrc, report.feedback_count, report.arrivals, report.first)
-            self._context.plane.send_rtcp(self.number, packet, now)
-            self._context.counters.transport_feedback_sent += 1
-
-    def _touch(self) -> None:
-        at = self._feedback.next_timeout()
-        self._context.deadlines.set(self, None if at is None else next_round(self._context.config.round_s, at))

@@ -23,7 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sfu.core": ("sfu.wire",),
     "sfu.plane": (
         *("sfu.wire", "sfu.core.types", "sfu.core.audio_levels", "sfu.core.transport_feedback"),
-        *("sfu.core.reception", "sfu.core.report_blocks", "sfu.core.reports"),
+        *("sfu.core.reception", "sfu.core.feedback", "sfu.core.report_blocks", "sfu.core.reports"),
     ),
     "sfu.control": (
         *("sfu.wire", "sfu.core.types"),

@@ -1,8 +1,8 @@
 """Transport-cc feedback to one publisher: which packets one report speaks of, and where it begins.
 
-A publisher's bandwidth estimate lives on this: without it Chromium falls to 80 kbit/s. So it is sent at a fixed
-pace whenever anything arrived. A report begins where the last one ended, so that losses between the two are named;
-packets that come late are reported with what was known of their surroundings. Bytes are `sfu.wire.twcc`'s affair.
+A publisher's bandwidth estimate lives on this: without it Chromium falls to 80 kbit/s. A report begins where the last
+one ended, so that losses between the two are named; packets that come late are reported with what was known of their
+surroundings. Bytes are `sfu.wire.twcc`'s affair.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 MAX_ARRIVALS = 300
 # Numbers one report may span. A wider hole is an outage or a restart; naming each loss in it serves nobody.
 MAX_SPAN = 2000
-# Two neighbours further apart do not fit a delta (± 8.19 s).
+# Two neighbours further apart do not fit a delta (± 8.19 s). Arrivals of one report are at most half of that from its
+# first, and so are those that are put between them again: any two may become neighbours.
 MAX_STEP_S = 8.0
 # Reordering beyond this many numbers is reported without its surroundings.
 REMEMBERED = 500
@@ -32,35 +33,19 @@ class FeedbackReport:
 class ArrivalFeedback:
     """What to report to one Transport about the packets it sent us."""
 
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
+    def __init__(self) -> None:
         self._next_count = 0
         self._next_first: int | None = None  # where the next report begins
         self._reported: dict[int, float] = {}  # arrivals of the last REMEMBERED numbers
-        self._due_at: float | None = None
-        self.sent = 0
 
-    def start(self, now: float) -> None:
-        """The Transport publishes: report from now on."""
-        if self._due_at is None:
-            self._due_at = now + self._interval_s
-
-    def stop(self) -> None:
-        self._due_at = None
-
-    def next_timeout(self) -> float | None:
-        return self._due_at
-
-    def on_timeout(self, arrivals: Sequence[tuple[int, float]], now: float) -> list[FeedbackReport]:
-        """The reports about `arrivals` (unwrapped number, time), all since the last call, sorted by number."""
-        self._due_at = now + self._interval_s
+    def reports(self, arrivals: Sequence[tuple[int, float]]) -> list[FeedbackReport]:
+        """About `arrivals` (unwrapped number, time), all since the last call, sorted by number."""
         reports = []
         start = 0
         for end in self._ends(arrivals):
             reports.append(self._report(arrivals[start:end]))
             start = end
         self._forget()
-        self.sent += len(reports)
         return reports
 
     def _ends(self, arrivals: Sequence[tuple[int, float]]) -> list[int]:
@@ -68,12 +53,12 @@ class ArrivalFeedback:
         ends = []
         start = 0
         for index in range(1, len(arrivals)):
-            (before, before_s), (number, at_s) = arrivals[index - 1], arrivals[index]
+            before, (number, at_s) = arrivals[index - 1][0], arrivals[index]
             late = self._next_first is not None and before < self._next_first <= number
             if (
                 index - start >= MAX_ARRIVALS
                 or number - arrivals[start][0] >= MAX_SPAN
-                or abs(at_s - before_s) > MAX_STEP_S
+                or abs(at_s - arrivals[start][1]) >= MAX_STEP_S / 2
                 or late
             ):
                 ends.append(index)
@@ -99,10 +84,11 @@ class ArrivalFeedback:
 
     def _reported_around(self, late: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
         (first, at_s), (last, _) = late[0], late[-1]
+        oldest = first if self._next_first is None else self._next_first - REMEMBERED
         known = {
             number: known_s
             for number, known_s in self._reported.items()
-            if first <= number <= last and abs(known_s - at_s) < MAX_STEP_S / 2
+            if max(first, oldest) <= number <= last and abs(known_s - at_s) < MAX_STEP_S / 2
         }
         return sorted((known | dict(late)).items())
 

@@ -252,6 +252,7 @@ class Counters:
     retransmitted: int = 0
     probes: int = 0  # datagrams sent for `probe` alone, by RTX or padding
     feedback_forgotten: int = 0  # groups and clusters that nobody polled in time
+    transport_feedback_sent: int = 0
     sent_datagrams: int = 0
     sent_bytes: int = 0
     sink_frames: int = 0  # handed to local sinks
@@ -342,6 +343,10 @@ class Plane(Protocol):
         """Who our reports on this Transport are by: `ssrc` where they speak of no Slot. Before the first of them.
         Raises ValueError for a CNAME of more than LONGEST_CNAME_BYTES."""
 
+    def set_feedback_interval(self, transport: int, interval_s: float | None, now: float) -> None:
+        """Transport-cc feedback about what comes of this remote leaves so often from now on, whenever anything has
+        come; `None`: never. In the reporter's name, at multiples of the interval."""
+
     def send_reports(self, transports: Sequence[int], ntp_time: int, now: float) -> None:
         """To each of these a report of every Slot that has sent since the last but one, and a block about every layer
         that arrives (RFC 3550 §6.4). `ntp_time` is `now`, in 64 bits. Dropped and counted without keys."""
@@ -378,9 +383,6 @@ class Plane(Protocol):
 
     def missing(self, track: int, layer: int, sequence_numbers: Sequence[int]) -> list[int]:
         """Those of these (unwrapped) that have still not arrived and would still be of use."""
-
-    def take_arrivals(self, transport: int) -> list[tuple[int, float]]:
-        """Unwrapped transport-cc sequence numbers and arrival times since the last call, sorted by number."""
 
     def poll_levels(self) -> NDArray[Any]:
         """Rows of `sfu.core.audio_levels.LEVEL` since the last call."""

@@ -106,7 +106,7 @@ class Receiver(Remote):
         self._sounds_by_ssrc: dict[int, list[float]] = {}
         self._arrivals: list[tuple[int, float]] = []
         self._transport_numbers = Unwrapper()
-        self._feedback = ArrivalFeedback(FEEDBACK_S)
+        self._feedback = ArrivalFeedback()
         self._slots = 0
         self._busy_until = 0.0
         self._notices_seen = 0
@@ -127,7 +127,6 @@ class Receiver(Remote):
         self.call.tell(Subscribe, subscription=f"{self.name}/{track}", slot=slot, track=track, max_layer=None)
 
     def start(self) -> None:
-        self._feedback.start(self.call.now)
         self.call.every(FEEDBACK_S, self._report)
         self.call.every(NACK_S, self._ask_again)
 
@@ -180,7 +179,7 @@ class Receiver(Remote):
         arrivals, self._arrivals = sorted(set(self._arrivals)), []
         if not arrivals:
             return
-        for report in self._feedback.on_timeout(arrivals, self.call.now):
+        for report in self._feedback.reports(arrivals):
             packed = twcc.build(1, next(iter(self._by_ssrc)), report.feedback_count, report.arrivals, report.first)
             self.send_rtcp(packed)
 

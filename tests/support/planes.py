@@ -8,6 +8,7 @@ from typing import TypeVar
 from sfu.core.transport_feedback import FeedbackBatch
 from sfu.plane.fallback.plane import FallbackPlane
 from sfu.plane.interface import Datagram, Event, Path, Plane, PlaneConfig, SlotSpec, TrackSpec
+from sfu.wire.rtcp import parse
 from sfu.wire.twcc import TransportFeedback
 from tests.support.rtp import GCM, PUBLISHER_IDS, SIMULCAST, SUBSCRIBER_IDS, Received, Remote, video_slot
 
@@ -86,6 +87,16 @@ class Scene:
 
     def poll(self) -> FeedbackBatch:
         return self.plane.poll_feedback(self.now)
+
+    def arrivals(self, transport: int = PUBLISHER) -> list[tuple[int, float]]:
+        """What has arrived of this remote since the last call, as the feedback that it gets now says: 16 bit numbers,
+        and when, by a clock of its own."""
+        self.plane.set_feedback_interval(transport, 0.1, self.now)
+        sent = [datagram for _, datagram in self.run_until(self.now + 0.1)]
+        remote = self.remotes[transport]
+        compounds = [remote.open_rtcp(datagram) for datagram in sent if datagram.path == remote.path]
+        told = [packet for each in compounds for packet in parse(each).packets if isinstance(packet, TransportFeedback)]
+        return [(n, at_us / 1e6) for each in told for n, at_us in each.packets if at_us is not None]
 
     def run_until(self, until: float) -> list[tuple[float, Datagram]]:
         """Wakes the plane whenever it wants to be; returns what leaves, and when."""

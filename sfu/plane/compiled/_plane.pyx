@@ -22,6 +22,7 @@ from sfu.plane.compiled.extensions cimport (
     LONGEST_MID, PASSED_ON, ROLE_DESCRIPTOR, ROLE_MID, ROLE_PASSED_ON, ROLE_REPAIRED_RID, ROLE_RID, ROLE_TRANSPORT_CC,
     ROLES, SendIds, Text,
 )
+from sfu.plane.compiled.arrivals cimport arrivals_await
 from sfu.plane.compiled.blocks cimport BlockRow
 from sfu.plane.compiled.clusters cimport ClusterRow
 from sfu.plane.compiled.filtering cimport ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS, filter_limit
@@ -58,8 +59,8 @@ from sfu.plane.compiled.slot cimport slot_look_back, slot_route, slot_send_layer
 from sfu.plane.compiled.srtp cimport LONGEST_PACKET, TRAILER, protect_rtcp
 from sfu.plane.compiled.system cimport __ATOMIC_SEQ_CST, __atomic_store_n, read, write
 from sfu.plane.compiled.tables cimport (
-    LONGEST_DESCRIPTION, Arrival, Counts, Layer, Level, Outgoing, Plane, Reporter, ReportRow, Sent, Sink, SinkFrame,
-    Slot, SlotFormat, Source, SrtpCall, Track, Transport,
+    LONGEST_DESCRIPTION, Counts, Layer, Level, Outgoing, Plane, Reporter, ReportRow, Sent, Sink, SinkFrame, Slot,
+    SlotFormat, Source, SrtpCall, Track, Transport,
 )
 from sfu.plane.compiled.taps cimport MOST_LAYERS, tap_set
 from sfu.plane.compiled.thread cimport run
@@ -160,6 +161,7 @@ cdef class Engine(Describing):
             retransmitted=counts.retransmitted,
             probes=counts.probes,
             feedback_forgotten=counts.feedback_forgotten,
+            transport_feedback_sent=counts.transport_feedback_sent,
             sent_datagrams=counts.sent_datagrams,
             sent_bytes=counts.sent_bytes,
             sink_frames=counts.sink_frames,

@@ -182,6 +182,15 @@ cdef class Control:
         of.reporter = reporter
         unlock(&self.plane)
 
+    def set_feedback_interval(self, transport, interval_s, double now):
+        cdef Transport *of = self.transport(transport)
+        cdef double interval = 0 if interval_s is None else interval_s
+        lock(&self.plane)
+        of.arrivals.interval_s, of.arrivals.due_at = interval, INFINITY
+        arrivals_await(of, now)
+        note_later(&self.plane, of)
+        unlock(&self.plane)
+
     def send_reports(self, transports, uint64_t ntp_time, double now):
         """Some of them leave together, in one system call; between, the thread has its turn."""
         cdef Pointers reporters
@@ -298,19 +307,6 @@ cdef class Control:
         lacking = [numbers[at] for at in range(count) if numbers[at] != -(<int64_t>1 << 62)]
         free(numbers)
         return lacking
-
-    def take_arrivals(self, transport):
-        cdef Transport *of = self.transport(transport)
-        cdef Arrival *arrivals
-        cdef int index, count
-        lock(&self.plane)
-        arrivals, count = of.arrivals, of.arrival_count
-        of.arrivals = NULL
-        of.arrival_count = of.arrival_room = 0
-        unlock(&self.plane)
-        taken = [(arrivals[index].number, arrivals[index].at_s) for index in range(count)]
-        free(arrivals)
-        return taken
 
     # --- subscribing --------------------------------------------------------------------------------------------------
 

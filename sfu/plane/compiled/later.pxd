@@ -1,7 +1,9 @@
-"""What is to be sent later: which Transports have RTX that waits or a probe that runs, and when the next is due."""
+"""What is to be sent later: which Transports have RTX that waits, a probe that runs or arrivals to be told of, and when
+the next is due."""
 
 from libc.math cimport INFINITY
 
+from sfu.plane.compiled.arrivals cimport arrivals_await, arrivals_send_due, arrivals_timeout
 from sfu.plane.compiled.pointers cimport pointers_add, pointers_remove
 from sfu.plane.compiled.probing cimport probing_send_due, probing_timeout
 from sfu.plane.compiled.recovery cimport recovery_send_due, recovery_timeout
@@ -10,7 +12,9 @@ from sfu.plane.compiled.tables cimport Plane, Transport
 
 cdef inline double transport_timeout(const Transport *transport) noexcept nogil:
     """Infinite: never."""
-    return min(recovery_timeout(&transport.recovery), probing_timeout(&transport.probing))
+    return min(
+        min(recovery_timeout(&transport.recovery), probing_timeout(&transport.probing)), arrivals_timeout(transport)
+    )
 
 
 cdef inline void note_later(Plane *plane, Transport *transport) noexcept nogil:
@@ -21,6 +25,14 @@ cdef inline void note_later(Plane *plane, Transport *transport) noexcept nogil:
     elif transport.is_later and not waits:
         pointers_remove(&plane.later, transport)
         transport.is_later = False
+
+
+cdef inline void await_feedback(Plane *plane, Transport *transport, double now) noexcept nogil:
+    """On the thread, after something has arrived."""
+    arrivals_await(transport, now)
+    if arrivals_timeout(transport) != INFINITY:
+        note_later(plane, transport)
+        plane.wakes_at = min(plane.wakes_at, arrivals_timeout(transport))
 
 
 cdef inline double next_due(const Plane *plane) noexcept nogil:
@@ -35,6 +47,7 @@ cdef inline double next_due(const Plane *plane) noexcept nogil:
 cdef inline void transport_send_due(Plane *plane, Transport *transport, double now) noexcept nogil:
     recovery_send_due(plane, &transport.recovery, now)
     probing_send_due(plane, transport, now)
+    arrivals_send_due(plane, transport, now)
     note_later(plane, transport)
 
 

@@ -7,6 +7,7 @@ from libc.stdlib cimport calloc, free, malloc
 from sfu.plane.compiled.arena cimport (
     PIECE_FRAMES, PIECE_NUMBERS, PIECE_SENT, PIECE_SLOT, PIECE_TRANSPORT, arena_close, arena_give, arena_take, room_of,
 )
+from sfu.plane.compiled.arrivals cimport arrivals_close
 from sfu.plane.compiled.events cimport events_close
 from sfu.plane.compiled.extensions cimport Text
 from sfu.plane.compiled.feedback cimport feedback_close, feedback_open
@@ -77,6 +78,7 @@ cdef inline Transport *transport_add(Plane *plane, int64_t id) noexcept nogil:
         return NULL
     transport.id = id
     transport.heard_at = -INFINITY
+    transport.arrivals.due_at = INFINITY
     feedback_open(&transport.feedback)
     recovery_open(plane, &transport.recovery)
     transport.paths = <Endpoint *>calloc(plane.limits.paths_per_transport + 1, sizeof(Endpoint))
@@ -113,7 +115,7 @@ cdef inline void transport_free(Plane *plane, Transport *transport) noexcept nog
     free(transport.paths)
     free(transport.sources)
     free(transport.heard)
-    free(transport.arrivals)
+    arrivals_close(&transport.arrivals)
     free(transport.recovery.waiting)
     flight_close(&transport.flight, &plane.arena, plane.limits.packets_in_flight)
     feedback_close(&transport.feedback)

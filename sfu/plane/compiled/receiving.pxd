@@ -14,6 +14,7 @@ from sfu.plane.compiled.events cimport (
 )
 from sfu.plane.compiled.extensions cimport ROLE_TRANSPORT_CC
 from sfu.plane.compiled.feedback cimport ANYTHING, ONLY_FEEDBACK, ONLY_RECEPTION, take_feedbacks
+from sfu.plane.compiled.later cimport await_feedback
 from sfu.plane.compiled.learning cimport learn
 from sfu.plane.compiled.levels cimport note_level
 from sfu.plane.compiled.numbers cimport read32
@@ -143,6 +144,8 @@ cdef inline void on_rtp(Plane *plane, Transport *transport, uint8_t *datagram, i
             header.elements.size[ROLE_TRANSPORT_CC],
             now,
         )
+        if transport.arrivals.due_at == INFINITY:
+            await_feedback(plane, transport, now)
     source = find_source(transport, header.ssrc)
     if source == NULL:
         source = learn(plane, transport, &header, now)

@@ -168,6 +168,19 @@ cdef struct Arrival:
     double at_s
 
 
+cdef struct Arrivals:
+    # Of one publisher, and the feedback about them.
+    int count
+    int room
+    Arrival *noted  # since the last feedback, sorted by number
+    double interval_s  # 0: no feedback
+    double due_at  # infinite: nothing has arrived
+    bint has_next
+    int64_t next_first  # where the next report begins
+    uint32_t feedback_count
+    Arrival *remembered  # ring; NULL: nothing was reported yet
+
+
 cdef struct ReportRow:
     # transport_feedback.REPORT
     int64_t transport
@@ -254,9 +267,7 @@ cdef struct Transport:
     int heard_count
     uint32_t *heard  # SSRCs of which libsrtp keeps state
     Unwrapper transport_numbers
-    int arrival_count
-    int arrival_room
-    Arrival *arrivals  # sorted by number
+    Arrivals arrivals
     # Subscribing
     Pointers slots
     Feedback feedback
@@ -279,6 +290,7 @@ cdef struct Counts:
     uint64_t retransmitted
     uint64_t probes
     uint64_t feedback_forgotten
+    uint64_t transport_feedback_sent
     uint64_t sent_datagrams
     uint64_t sent_bytes
     uint64_t sink_frames

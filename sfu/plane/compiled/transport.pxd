@@ -11,7 +11,7 @@ from sfu.plane.compiled.outbox cimport outbox_add
 from sfu.plane.compiled.paths cimport Endpoint, same_endpoint
 from sfu.plane.compiled.spent cimport SpentNumbers
 from sfu.plane.compiled.srtp cimport protect_rtp
-from sfu.plane.compiled.tables cimport Arrival, Plane, Source, Transport
+from sfu.plane.compiled.tables cimport Arrival, Arrivals, Plane, Source, Transport
 
 
 cdef inline bint is_connected(const Transport *transport) noexcept nogil:
@@ -105,33 +105,32 @@ cdef inline void note_arrival(
     Plane *plane, Transport *transport, const uint8_t *element, int size, double now
 ) noexcept nogil:
     """`element` is the transport-cc number. Kept sorted: almost all come in order, and go to the end."""
+    cdef Arrivals *arrivals = &transport.arrivals
     cdef int64_t number
-    cdef int at = transport.arrival_count
-    if size != 2 or at >= plane.limits.arrivals_per_transport or not arrivals_room(plane, transport):
+    cdef int at = arrivals.count
+    if size != 2 or at >= plane.limits.arrivals_per_transport or not arrivals_room(arrivals):
         return
     number = unwrap(&transport.transport_numbers, read16(element), 16)
-    while at > 0 and transport.arrivals[at - 1].number > number:
+    while at > 0 and arrivals.noted[at - 1].number > number:
         at -= 1
-    if at > 0 and transport.arrivals[at - 1].number == number:
+    if at > 0 and arrivals.noted[at - 1].number == number:
         return
-    memmove(
-        &transport.arrivals[at + 1], &transport.arrivals[at], (transport.arrival_count - at) * sizeof(Arrival)
-    )
-    transport.arrivals[at] = Arrival(number, now)
-    transport.arrival_count += 1
+    memmove(&arrivals.noted[at + 1], &arrivals.noted[at], (arrivals.count - at) * sizeof(Arrival))
+    arrivals.noted[at] = Arrival(number, now)
+    arrivals.count += 1
 
 
-cdef inline bint arrivals_room(Plane *plane, Transport *transport) noexcept nogil:
+cdef inline bint arrivals_room(Arrivals *arrivals) noexcept nogil:
     cdef int room
-    cdef Arrival *arrivals
-    if transport.arrival_count < transport.arrival_room:
+    cdef Arrival *noted
+    if arrivals.count < arrivals.room:
         return True
-    room = max(64, 2 * transport.arrival_room)
-    arrivals = <Arrival *>realloc(transport.arrivals, room * sizeof(Arrival))
-    if arrivals == NULL:
+    room = max(64, 2 * arrivals.room)
+    noted = <Arrival *>realloc(arrivals.noted, room * sizeof(Arrival))
+    if noted == NULL:
         return False
-    transport.arrivals = arrivals
-    transport.arrival_room = room
+    arrivals.noted = noted
+    arrivals.room = room
     return True
 
 

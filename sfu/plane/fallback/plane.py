@@ -239,6 +239,10 @@ class FallbackPlane:
     def set_reporter(self, transport: int, ssrc: int, cname: str) -> None:
         self._transports[transport].reporting.set_reporter(ssrc, cname)
 
+    def set_feedback_interval(self, transport: int, interval_s: float | None, now: float) -> None:
+        self._transports[transport].set_feedback_interval(interval_s, now)
+        self._settle()
+
     def send_reports(self, transports: Sequence[int], ntp_time: int, now: float) -> None:
         for reporter in [self._transports[transport] for transport in transports]:
             for compound in reporter.reporting.compounds(ntp_time, now):
@@ -302,9 +306,6 @@ class FallbackPlane:
 
     def missing(self, track: int, layer: int, sequence_numbers: Sequence[int]) -> list[int]:
         return self._tracks[track].layer(layer).missing(sequence_numbers)
-
-    def take_arrivals(self, transport: int) -> list[tuple[int, float]]:
-        return self._transports[transport].take_arrivals()
 
     def poll_levels(self) -> NDArray[Any]:
         return self._levels.take()

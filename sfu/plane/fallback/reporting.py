@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 class Reporting:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._ssrc = 0
+        self.ssrc = 0
         self._cname = ""
         self._blocks: dict[int, BlockRow] = {}  # by Slot
 
     def set_reporter(self, ssrc: int, cname: str) -> None:
         if len(cname.encode()) > LONGEST_CNAME_BYTES:
             raise ValueError(f"a CNAME of more than {LONGEST_CNAME_BYTES} bytes")
-        self._ssrc, self._cname = ssrc, cname
+        self.ssrc, self._cname = ssrc, cname
 
     def compounds(self, ntp_time: int, now: float) -> list[bytes]:
         reports = [slot.report(ntp_time, now) for slot in self._transport.slots.values()]
@@ -45,7 +45,7 @@ class Reporting:
             for layer in track.layers
             if (reception := layer.report()) is not None
         ]
-        return compounds([report for report in reports if report is not None], blocks, self._ssrc, self._cname)
+        return compounds([report for report in reports if report is not None], blocks, self.ssrc, self._cname)
 
     def on_reports(self, reports: Sequence[SenderReport | ReceiverReport], now: float) -> bool:
         """Whether any of it is about a Slot."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from sfu.core.types import DropReason
+from sfu.plane.fallback.arrivals import Arrivals
 from sfu.plane.fallback.feedback import Feedback
 from sfu.plane.fallback.flight import Departure
 from sfu.plane.fallback.outbox import Outbox
@@ -23,7 +24,6 @@ from sfu.plane.interface import Path, PlaneConfig, SrtpKeys
 from sfu.wire import extensions, stun
 from sfu.wire.addresses import shortened
 from sfu.wire.extensions import ExtensionIds
-from sfu.wire.serial import Unwrapper
 
 # Header extensions that are looked at, and those written afresh.
 _READ = ("mid", "rid", "repaired_rid", "transport_cc", "dependency_descriptor")
@@ -62,8 +62,7 @@ class Transport:
         self.sources: dict[int, Source] = {}  # by SSRC
         self.heard_at = -math.inf  # of SRTP and SRTCP
         self._heard: set[bytes] = set()  # SSRCs as on the wire, of which libsrtp keeps state
-        self._transport_numbers = Unwrapper()
-        self._arrivals: dict[int, float] = {}
+        self.arrivals = Arrivals(config)
         # Subscribing
         self.slots: dict[int, Slot] = {}
         self._used_ssrcs: set[int] = set()  # outgoing ones, those of removed Slots too
@@ -184,13 +183,23 @@ class Transport:
         return self._send_ids.transport_cc != 0
 
     def next_timeout(self) -> float | None:
-        times = (self.recovery.next_timeout(), self.probing.next_timeout())
+        times = (self.recovery.next_timeout(), self.probing.next_timeout(), self.arrivals.next_timeout())
         return min((at for at in times if at is not None), default=None)
 
     def on_timeout(self, now: float) -> None:
         self.recovery.send_due(now)
         self.probing.send_due(now)
+        self._send_feedback(now)
         self.note_later()
+
+    def _send_feedback(self, now: float) -> None:
+        ssrcs = (layer.ssrc for track in self.tracks.values() for layer in track.layers if layer.ssrc is not None)
+        for packet in self.arrivals.on_timeout(self.reporting.ssrc, next(ssrcs, None), now):
+            refusal = self.send_rtcp(packet)
+            if refusal is None:
+                self._outbox.counters.transport_feedback_sent += 1
+            else:
+                self._outbox.drop(refusal)
 
     def note_later(self) -> None:
         """After anything that changes whether something waits to be sent."""
@@ -216,13 +225,13 @@ class Transport:
         self._heard.discard(ssrc.to_bytes(4, "big"))
 
     def note_arrival(self, number: bytes, now: float) -> None:
-        """`number` is the transport-cc element: sixteen bits."""
-        if len(number) == 2 and len(self._arrivals) < self._config.arrivals_per_transport:
-            self._arrivals.setdefault(self._transport_numbers.unwrap(int.from_bytes(number, "big")), now)
+        """`number` is the transport-cc element."""
+        if self.arrivals.note(number, now):
+            self.note_later()
 
-    def take_arrivals(self) -> list[tuple[int, float]]:
-        arrivals, self._arrivals = self._arrivals, {}
-        return sorted(arrivals.items())
+    def set_feedback_interval(self, interval_s: float | None, now: float) -> None:
+        self.arrivals.set_interval(interval_s, now)
+        self.note_later()
 
     # --- for people ----------------------------------------------------------------------------------------
 

@@ -66,4 +66,4 @@ def test_chromiums_packets_are_learned_and_forwarded_to_a_subscriber_of_each_lay
         assert all(packet.payload for packet in got[number])
     assert len(got[103]) >= 3
     assert all(packet.element("audio_level") for packet in got[103])
-    assert len(scene.plane.take_arrivals(PUBLISHER)) > 20
+    assert len(scene.arrivals()) > 20

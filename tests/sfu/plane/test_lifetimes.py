@@ -144,7 +144,7 @@ CALLS_WITH_UNKNOWN_IDS = {
     "reception": lambda plane: plane.reception(99),
     "missing": lambda plane: plane.missing(99, 0, [1]),
     "missing of a layer": lambda plane: plane.missing(TRACK, -1, [1]),
-    "take_arrivals": lambda plane: plane.take_arrivals(99),
+    "set_feedback_interval": lambda plane: plane.set_feedback_interval(99, 0.1, 1.0),
     "add_slot": lambda plane: plane.add_slot(99, 99, video_slot()),
     "set_route": lambda plane: plane.set_route(99, TRACK),
     "set_route to a track": lambda plane: plane.set_route(100, 99),

@@ -6,7 +6,7 @@ import pytest
 
 from sfu.plane.interface import PlaneConfig
 from sfu.wire import extensions, rtx, vp8
-from tests.support.planes import PUBLISHER, TRACK, MakePlane, Scene
+from tests.support.planes import TRACK, MakePlane, Scene
 from tests.support.rtp import (
     AUDIO,
     VIDEO,
@@ -212,7 +212,7 @@ def test_probes_without_content_are_counted_and_end_there(make_plane: MakePlane)
     probe = media_packet(VP8_RTX, 1, 1, 50, b"", mid="0", padding=200, transport_number=5)
     assert scene.send(probe) == []
     assert scene.dropped("padding") == 1
-    assert [number for number, _ in scene.plane.take_arrivals(PUBLISHER)] == [5]
+    assert [number for number, _ in scene.arrivals()] == [5]
 
 
 def test_repairs_do_not_touch_the_reports_about_the_media(make_plane: MakePlane) -> None:
