@@ -10,7 +10,7 @@ One look per room, at a time of its own; nobody in it is looked at alone, so all
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sfu.context import Context
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 class Assessing:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, take_reports: Callable[[float], None]) -> None:
+        """`take_reports`: what has come by then is judged by, and not only what was looked at for other reasons."""
+        self._take_reports = take_reports
         self.tallies = {direction: Tally() for direction in Direction}
         self._context = context
         self._rooms: dict[str, RoomAssessment] = {}
@@ -36,7 +38,9 @@ class Assessing:
         """It is looked at from now on."""
         room = self._rooms.get(endpoint.room)
         if room is None:
-            room = self._rooms[endpoint.room] = RoomAssessment(self._context, endpoint.room, self.tallies)
+            room = self._rooms[endpoint.room] = RoomAssessment(
+                self._context, endpoint.room, self.tallies, self._take_reports
+            )
             room.wake(now)
         room.endpoints[endpoint.number] = endpoint
 
@@ -68,8 +72,15 @@ class Assessing:
 class RoomAssessment:
     endpoint = None  # of all Transports in the room
 
-    def __init__(self, context: Context, name: str, tallies: dict[Direction, Tally]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        tallies: dict[Direction, Tally],
+        take_reports: Callable[[float], None],
+    ) -> None:
         self.name = name
+        self._take_reports = take_reports
         self.endpoints: dict[int, Endpoint] = {}
         self.qualities: dict[str, ParticipantQuality] = {}  # by participant
         self._ratings: dict[str, Rating] = {}
@@ -88,6 +99,7 @@ class RoomAssessment:
 
     def on_timeout(self, now: float) -> None:
         self.wake(now)  # first: whatever may go wrong below, the next look comes
+        self._take_reports(now)
         people: dict[str, list[Endpoint]] = {}
         for endpoint in self.endpoints.values():
             people.setdefault(endpoint.participant, []).append(endpoint)

@@ -21,6 +21,7 @@ from sfu.estimating import Estimating
 from sfu.listening import Listening
 from sfu.plane.interface import TrackSpec
 from sfu.publishing import PublishedTrack
+from sfu.reporting import Reporting
 from sfu.subscribing import Slot, Subscription
 from sfu.tapping import Sink, Tap
 
@@ -39,7 +40,8 @@ class Registry:
         self.slots_by_number: dict[int, Slot] = {}
         self.messages = Messages(context.config.messages)
         self.listening = Listening(context, self.tracks_by_number)
-        self.assessing = Assessing(context)
+        self.reporting = Reporting(context, self.endpoints_by_number, self.slots_by_number)
+        self.assessing = Assessing(context, self.reporting.take)
         self.estimating = Estimating(context, self.endpoints_by_number)
         self._numbers = count(1)
         self.correspondents = Correspondents(self.messages, self.next_number, context.notify, context.config.transports)

@@ -22,19 +22,12 @@ if TYPE_CHECKING:
 class Reporting:
     endpoint = None  # of all Transports
 
-    def __init__(
-        self,
-        context: Context,
-        endpoints: Mapping[int, Endpoint],
-        slots: Mapping[int, Slot],
-        on_heard: Callable[[int, float], None],
-    ) -> None:
-        """`endpoints` and `slots`: all there are, by the plane's number. `on_heard` is told of each Transport whose
-        remote has reported."""
+    def __init__(self, context: Context, endpoints: Mapping[int, Endpoint], slots: Mapping[int, Slot]) -> None:
+        """`endpoints` and `slots`: all there are, by the plane's number."""
+        self.on_heard: Callable[[int, float], None] = lambda transport, now: None  # its remote has reported
         self._context = context
         self._endpoints = endpoints
         self._slots = slots
-        self._on_heard = on_heard
         self._due_at: float | None = None
 
     def touch(self, endpoint: Endpoint) -> None:
@@ -47,13 +40,14 @@ class Reporting:
         due = [endpoint for endpoint in self._endpoints.values() if endpoint.reports.on_timeout(now)]
         times = (endpoint.reports.next_timeout() for endpoint in self._endpoints.values())
         self._wake(min((at for at in times if at is not None), default=None))
-        self._take(now)
+        self.take(now)
         connected = [endpoint.number for endpoint in due if endpoint.is_connected]
         self._context.plane.send_reports(connected, self._context.clock.ntp(now), now)
 
-    def _take(self, now: float) -> None:
+    def take(self, now: float) -> None:
+        """What has been reported by now: also for who is about to judge by it."""
         for transport, slot, at_s, *fields in self._context.plane.poll_reports().tolist():
-            self._on_heard(transport, now)
+            self.on_heard(transport, now)
             block = ReportBlock(*fields)
             if transport in self._endpoints:
                 self._endpoints[transport].on_report(block, at_s)

@@ -44,7 +44,6 @@ from sfu.plane.interface import (
     Switched,
 )
 from sfu.registry import Registry
-from sfu.reporting import Reporting
 
 # A wish may come of an allocation, and a request of the wish: three rounds settle it. What is left after these has
 # lost its way, and must not hold up the loop.
@@ -87,9 +86,7 @@ class Router:
             on_change=self._on_transport_change,
             on_channel=self._messaging.note,
         )
-        self._reporting = Reporting(
-            self.context, self.registry.endpoints_by_number, self.registry.slots_by_number, self.transports.on_rtcp
-        )
+        self.registry.reporting.on_heard = self.transports.on_rtcp
         self._commands = Commands(self.context, self.registry, self.transports)
 
     def on_command(self, command: AnyCommand, now: float) -> AnyReply:
@@ -174,7 +171,7 @@ class Router:
             return
         slot.subscription.on_switched(event.layer, event.timestamp, now)
         slot.endpoint.reports.hasten(now)  # its receiver wants to know when that was captured
-        self._reporting.touch(slot.endpoint)
+        self.registry.reporting.touch(slot.endpoint)
 
     def _on_track_event(self, event: SsrcLearned | KeyFrameReceived | GapSeen, now: float) -> None:
         track = self.registry.tracks_by_number.get(event.track)
@@ -187,7 +184,7 @@ class Router:
         elif not event.rtx:
             track.endpoint.on_ssrc(track, event.layer, event.ssrc, now)
             track.endpoint.reports.start(now)
-            self._reporting.touch(track.endpoint)
+            self.registry.reporting.touch(track.endpoint)
             self.registry.listening.on_flowing(track, now)
 
     def _on_transport_change(self, number: int, state: TransportState, reason: str) -> None:
