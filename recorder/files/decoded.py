@@ -38,6 +38,7 @@ class PictureTrack:
         self._picture: VideoFrame | None = None
         self._seen_s = 0.0  # when the last real picture was
         self._written_s = -1.0
+        self._written_ticks = -1
         self._key_s = -1e9
         self._held: Packet[VideoStream] | None = None
         self.late = 0
@@ -86,7 +87,9 @@ class PictureTrack:
         if at_s <= self._written_s:
             self.late += 1
             return
-        picture.pts = round(at_s * _TICKS)
+        # What is due less than a tick after the last follows it: containers take no two pictures of one time.
+        self._written_ticks = max(round(at_s * _TICKS), self._written_ticks + 1)
+        picture.pts = self._written_ticks
         picture.time_base = VIDEO_CLOCK
         key = at_s - self._key_s >= self._config.key_frame_interval_s
         picture.pict_type = PictureType.I if key else PictureType.NONE
