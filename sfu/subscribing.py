@@ -18,7 +18,7 @@ from sfu.control import LayerChanged, SubscriptionExplanation, SubscriptionStati
 from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, spent_bps
 from sfu.core.allowance import Allowance
 from sfu.core.errors import Refused
-from sfu.core.flooding import allocate_draining, is_flooded, room_after_s
+from sfu.core.flooding import Flood, allocate_draining, flood
 from sfu.core.ladder import Rung
 from sfu.core.layout import Layout, Picture, Rank, Wish, wishes
 from sfu.core.quality.received import ReceivedQuality
@@ -144,9 +144,9 @@ class Subscription:
             may_rise=now - self._stepped_at >= self._context.config.step_up_after_s,
         )
 
-    def apply(self, share: Share, now: float, *, flooded_bps: int | None = None) -> None:
-        """`flooded_bps`: so much the path carries, and far more is sent. Then a step down does not wait for the lower
-        layer's key frame: that would have to queue up behind pictures of which none arrives whole."""
+    def apply(self, share: Share, now: float, *, flood: Flood | None = None) -> None:
+        """In a deep `flood` a step down does not wait for the lower layer's key frame: that would have to queue up
+        behind pictures of which none arrives whole."""
         before, was_limited_by = self.rung, self._share.limited_by
         if share.limited_by is not was_limited_by or (share.rung is None) != (before is None):
             self._since = now
@@ -164,10 +164,11 @@ class Subscription:
         self._since = now
         if before is not None and LimitedBy.BANDWIDTH in (was_limited_by, share.limited_by):
             self._stepped_at = now
-        if flooded_bps is not None and self.current_layer is not None and share.rung.layer < self.current_layer:
+        is_lower = self.current_layer is not None and share.rung.layer < self.current_layer
+        if flood is not None and flood.is_deep and is_lower:
             self.current_layer = None
             self._context.plane.set_layer(self.slot.number, None)
-            self.resumes_at = now + room_after_s(share.rung.bitrate_bps, flooded_bps)
+            self.resumes_at = now + flood.room_after_s(share.rung.bitrate_bps)
         if self.resumes_at is not None:
             return
         look_back = (now - self._context.config.look_back_s, now) if before is None and not self.is_video else None
@@ -322,10 +323,10 @@ class Subscriber:
 
     def on_timeout(self, now: float) -> None:
         subscriptions = {subscription.number: subscription for subscription in self.subscriptions()}
-        flooded_bps = None
+        flooded = None
         if self.endpoint.is_connected:
-            flooded_bps = self._flooded_bps()
-            spend = allocate if flooded_bps is None else allocate_draining
+            flooded = self._flood()
+            spend = allocate if flooded is None else allocate_draining
             shares = spend(self.budget.bps(now), self._demands(now))
             self.budget.on_allocation(shares, now)
         else:
@@ -334,7 +335,7 @@ class Subscriber:
         is_at_rest = self._is_at_rest(shares, now)
         self._spent_at_rest_bps = spent_bps(shares) if is_at_rest else None
         for number, share in shares.items():
-            subscriptions[number].apply(share, now, flooded_bps=flooded_bps)
+            subscriptions[number].apply(share, now, flood=flooded)
         resumes_at = self._resume(now)
         self._looks_at_rest = self._looks_at_rest + 1 if is_at_rest else 0
         if subscriptions:
@@ -351,14 +352,14 @@ class Subscriber:
                 subscription.resume(now)
         return min((held.resumes_at for held in draining if held.resumes_at is not None), default=inf)
 
-    def _flooded_bps(self) -> int | None:
-        """What the path carries, if that is far less than what it is sent; what is sent in any case is no flood."""
+    def _flood(self) -> Flood | None:
+        """What is sent in any case is none."""
         estimate = self.budget.estimate
         if estimate is None:
             return None
         carried_bps = max(estimate.bps, self._context.config.least_budget_bps)
         held_bps = sum(held.rung.bitrate_bps for held in self.subscriptions() if held.rung is not None)
-        return carried_bps if is_flooded(held_bps, carried_bps) else None
+        return flood(held_bps, carried_bps, estimate.queue_s)
 
     def _is_at_rest(self, shares: Allocation, now: float) -> bool:
         """Nothing changes or is missing, and there is twice as much as is spent: bitrates drift, but not so far. Who

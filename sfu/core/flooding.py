@@ -1,12 +1,14 @@
-"""A path that carries far less than it is sent: how to get out of the queue before the next picture.
+"""A path that carries less than it is sent: how to get out of the queue before the next picture.
 
-Within a second of it the queue is full, and nothing that is sent arrives whole. Then the pictures that are too large
-stop at once; what takes their place is small; and its key frame is asked for when there is room for it.
+What takes the place of pictures that are too large begins with a key frame, behind all that is in the queue. So it is
+small. In a deep queue nothing that is sent arrives whole: then those stop at once, and the key frame is asked for when
+there is room for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sfu.core.allocation import Allocation, Demand, allocate
 
@@ -15,11 +17,34 @@ from sfu.core.allocation import Allocation, Demand, allocate
 # longer.
 FLOODS = 1.5
 DRAINING = 0.6  # of the budget is spent then: the rest drains the queue, and what comes next must be soon there
-KEY_FRAME_S = 0.5  # a key frame is as large as so much of its layer, and the queue has to have so much room for it
+SHORT_S = 0.015  # less is no queue. With one, even a little too much is a flood: the next key frame comes on top of it
+DEEP_S = 0.25  # from here on what is sent stops at once. Lower: it stands still where it might have gone on meanwhile
+FULL_S = 0.5  # what a path's queue holds, about; beyond, the key frame would be lost in part
+KEY_FRAME_S = 0.5  # a key frame is as large as so much of its layer
 
 
-def is_flooded(sent_bps: int, carried_bps: int) -> bool:
-    return sent_bps > FLOODS * carried_bps
+@dataclass(frozen=True, slots=True)
+class Flood:
+    carried_bps: int  # by the path
+    queue_s: float
+
+    @property
+    def is_deep(self) -> bool:
+        """What is sent now would come too late, and the next key frame perhaps not at all."""
+        return self.queue_s > DEEP_S
+
+    def room_after_s(self, layer_bps: int) -> float:
+        """How long it drains until a key frame of this layer has room."""
+        return max(0.0, self.queue_s + KEY_FRAME_S * layer_bps / max(1, self.carried_bps) - FULL_S)
+
+
+def flood(sent_bps: int, carried_bps: int, queue_s: float) -> Flood | None:
+    """`queue_s`: as it was seen last."""
+    if sent_bps > FLOODS * carried_bps:
+        return Flood(carried_bps, max(queue_s, FULL_S))  # it fills faster than it is seen
+    if sent_bps > carried_bps and queue_s > SHORT_S:
+        return Flood(carried_bps, queue_s)
+    return None
 
 
 def allocate_draining(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
@@ -27,8 +52,3 @@ def allocate_draining(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
     shares, smaller = allocate(budget_bps, demands), allocate(int(DRAINING * budget_bps), demands)
     is_seen = all(smaller[number].rung is not None for number, share in shares.items() if share.rung is not None)
     return smaller if is_seen else shares
-
-
-def room_after_s(layer_bps: int, carried_bps: int) -> float:
-    """How long the queue drains until a key frame of this layer has room."""
-    return KEY_FRAME_S * layer_bps / max(1, carried_bps)

@@ -121,7 +121,7 @@ def test_an_estimate_that_is_ample_before_and_after_is_no_reason_to_allocate_but
         return allocate(budget_bps, demands)
 
     def estimate(bps: int) -> None:
-        monkeypatch.setattr(estimator, "estimate", lambda transport: Estimate(bps, 0.0))
+        monkeypatch.setattr(estimator, "estimate", lambda transport: Estimate(bps, 0.0, 0.0))
         subscriber.on_estimate(call.now)
         call.router.on_timeout(call.now)
 

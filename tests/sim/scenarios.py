@@ -85,6 +85,21 @@ FALL = Scenario(
     ),
 )
 
+FALLS_A_LITTLE = Scenario(
+    "a link falls to a little less than what is sent",
+    cameras=((1, 3, 5),),
+    frame_rate=15.0,
+    key_frame_factor=8,
+    steps=(
+        Run(10),
+        Check("the best layer is shown", shows(2)),
+        Path("0.5 Mbit/s are left, and 0.6 are sent", {"rate_bps": 0.5e6}),
+        Run(3.5),
+        Check("what takes its place is small enough for the queue", shows(0)),
+        Check("the picture never stood still", alive(0.3, since_s=5.0)),
+    ),
+)
+
 FULL_QUEUE = Scenario(
     "a link falls to 0.5 Mbit/s, and its queue stays full",
     cameras=((1, 3, 12),),
@@ -278,6 +293,7 @@ SCENARIOS = (
     replace(down_and_up("the same, and a probe begins before it has shown", delay_s=0.15), seed=17),
     FALL,
     replace(FALL, sentence="a link falls just when a large picture is on its way", seed=2),
+    FALLS_A_LITTLE,
     FULL_QUEUE,
     RANDOM_LOSS,
     BURSTS,

@@ -29,6 +29,7 @@ RESTS_AFTER_S = 1.0  # without a report. Browsers send four a second at least
 class Estimate:
     bps: int
     lost_share: float  # of packets, lastingly: what RTX takes beside the media
+    queue_s: float  # that stood on the path at the last report
 
 
 class Estimator:
@@ -67,7 +68,8 @@ class Estimator:
         row = self._numbers.row(transport)
         if row is None or self._paths.is_silent[row]:
             return None
-        return Estimate(int(self._paths.rates.bps[row]), float(self._paths.loss.usual[row]))
+        paths = self._paths
+        return Estimate(int(paths.rates.bps[row]), float(paths.loss.usual[row]), float(paths.queueing.waited_s[row]))
 
     def expect_reports(self, transport: int, now: float) -> None:
         """Pictures are sent to it from now on. Again: nothing changes."""

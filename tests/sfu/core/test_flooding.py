@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfu.core.allocation import Demand
-from sfu.core.flooding import FLOODS, KEY_FRAME_S, allocate_draining, is_flooded, room_after_s
+from sfu.core.flooding import DEEP_S, FLOODS, FULL_S, KEY_FRAME_S, SHORT_S, Flood, allocate_draining, flood
 from sfu.core.ladder import Rung
 
 RUNGS = (Rung(0, 150_000, 320 * 180), Rung(1, 500_000, 640 * 360), Rung(2, 2_000_000, 1280 * 720))
@@ -34,11 +34,20 @@ def test_a_part_of_the_budget_is_spent_unless_somebody_were_not_seen(
     assert layers(budget_bps, *names) == expected
 
 
-def test_a_little_too_much_is_no_flood() -> None:
-    assert not is_flooded(int(FLOODS * 1e6), 1_000_000)
-    assert is_flooded(int(FLOODS * 1e6) + 1, 1_000_000)
+def test_far_too_much_is_a_flood_and_a_little_is_one_where_a_queue_has_been_seen() -> None:
+    assert flood(int(FLOODS * 1e6), 1_000_000, 0.0) is None
+    assert flood(int(FLOODS * 1e6) + 1, 1_000_000, 0.0) == Flood(1_000_000, FULL_S)
+    assert flood(1_100_000, 1_000_000, SHORT_S) is None
+    assert flood(1_100_000, 1_000_000, 0.1) == Flood(1_000_000, 0.1)
+    assert flood(1_000_000, 1_000_000, 1.0) is None, "somebody else's"
 
 
-def test_a_larger_layer_and_a_thinner_path_need_longer() -> None:
-    assert room_after_s(150_000, 450_000) == pytest.approx(KEY_FRAME_S / 3)
-    assert room_after_s(300_000, 150_000) == pytest.approx(2 * KEY_FRAME_S)
+def test_only_in_a_deep_one_everything_stops() -> None:
+    assert not Flood(1_000_000, DEEP_S).is_deep and Flood(1_000_000, DEEP_S + 0.01).is_deep
+
+
+def test_a_larger_layer_a_thinner_path_and_a_longer_queue_need_longer() -> None:
+    assert Flood(450_000, FULL_S).room_after_s(150_000) == pytest.approx(KEY_FRAME_S / 3)
+    assert Flood(150_000, FULL_S).room_after_s(300_000) == pytest.approx(2 * KEY_FRAME_S)
+    assert Flood(450_000, FULL_S - 0.1).room_after_s(150_000) == pytest.approx(KEY_FRAME_S / 3 - 0.1)
+    assert Flood(450_000, 0.1).room_after_s(150_000) == 0.0
