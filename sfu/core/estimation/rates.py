@@ -99,7 +99,9 @@ class Rates:
         slowed = signals.carried_bps < SLOWED * used_bps
         floods = (signals.later_s > FLOOD_S) | (signals.waited_s > FLOOD_S) & (signals.rose_s > ROSE_S)
         # What loses packets is no passing queue, whoever has made it; nor what passes far slower than before.
-        slower = ((signals.later_s > ROSE_S) | floods) & slowed
+        # But later by less than one packet takes at that rate is no queue.
+        later = (signals.later_s > ROSE_S) & (signals.later_s * signals.carried_bps > PACKET_BITS)
+        slower = (later | floods) & slowed
         floods |= slower
         answerable = grows | floods | outstands
         excused = signals.is_excused & ~signals.is_losing & ~slower

@@ -103,8 +103,8 @@ cdef class RatesLoop:
         return signals.waited_s > self.flood_s and signals.rose_s > self.rose_s
 
     cdef bint slows(self, const Signals *signals, double used_bps) noexcept:
-        cdef bint later = signals.later_s > self.rose_s or self.floods(signals)
-        return later and signals.carried_bps < self.slowed * used_bps
+        cdef bint later = signals.later_s > self.rose_s and signals.later_s * signals.carried_bps > self.packet_bits
+        return (later or self.floods(signals)) and signals.carried_bps < self.slowed * used_bps
 
     cdef bint is_overused(self, int64_t row, const Signals *signals, double used_bps, double now) noexcept:
         """But for its having rested."""

@@ -120,6 +120,21 @@ def test_who_has_sent_much_until_now_falls_at_once_to_a_sixth() -> None:
     assert rates.bps[0] == pytest.approx(LIMITED_BACK_OFF * 0.5e6)
 
 
+@pytest.mark.parametrize(("carried_bps", "expected_bps"), [(0.12e6, 0.43e6), (0.16e6, BACK_OFF * 0.16e6)])
+def test_later_by_less_than_a_packet_takes_is_no_flood(carried_bps: float, expected_bps: float) -> None:
+    """A pause of a moment, of who is sent little: taken for a path of 0.08 Mbit/s, it cost six seconds of picture."""
+    rates = Rates(1)
+    rates.reset(0, MOST_BPS)
+    rates.on_measured(0, 0.43e6)
+    one = np.ones(1)
+    seen = Signals(
+        np.array([Usage.NORMAL], np.int64), 0.36e6 * one, carried_bps * one, 0.065 * one, 0.001 * one, 0 * one,
+        0.1 * one, 0 * one, one < 0, one < 0, one < 0, one < 0,
+    )  # fmt: skip
+    rates.on_signals(ROW, seen, 0.1 * one, 0.0)
+    assert rates.bps[0] == pytest.approx(expected_bps)
+
+
 def test_a_queue_that_grows_though_less_was_sent_and_all_of_it_passes_is_shared() -> None:
     """After its first step down it goes on slowly: what passes is its own share, and says nothing of the path."""
     for later_s, expected_bps in ((0.01, LIMITED_BACK_OFF * 0.85e6), (0.03, LIMITED_BACK_OFF * 0.5e6)):
