@@ -55,7 +55,10 @@ class Probing:
         self._wait_s: Floats = np.zeros(capacity)
         self._factor: Floats = np.zeros(capacity)
         self._packet_bytes: Floats = np.zeros(capacity)  # of those sent for the last probe
-        self._doubted_bps: Floats = np.zeros(capacity)  # what that found, if far below the estimate; else 0
+        self._doubted_bps: Floats = np.zeros(
+            capacity
+        )  # what that found, if far below the estimate, or what was believed
+        # before, if that was less; 0: there is no doubt
         self._cluster: Counts = np.zeros(capacity, np.int64)  # under way; 0: none
         self._tried_bps: Floats = np.zeros(capacity)
         self._began_at: Floats = np.zeros(capacity)  # the last one, or the first of those that followed at once
@@ -108,6 +111,8 @@ class Probing:
         tried_bps = min(max(self._factor[row] * rate_bps, LEAST_TRIED_BPS), WORTHWHILE * self._goal_bps[row])
         beside_bps = max(tried_bps - sending_bps, SMALLEST_SHARE * tried_bps)
         packets = max(FEWEST_PACKETS, ceil(beside_bps * LASTS_S / 8 / self._packet_bytes[row]))
+        if now > self._due_at[row] + ASKS_AGAIN_S:
+            self._doubted_bps[row] = 0  # that was long ago
         self._last_cluster += 1
         self._cluster[row] = self._last_cluster
         self._tried_bps[row] = tried_bps
@@ -145,22 +150,27 @@ class Probing:
                 return None
             self._wait_s[row], self._factor[row] = FIRST_WAIT_S, BOLD
             self._due_at[row] = now
+            self._doubted_bps[row] = rate_bps  # until the next says the same: what had piled up comes faster, too
             return min(found_bps, max(rate_bps, WORTHWHILE * float(self._goal_bps[row])))
         return self._on_slower(row, stretch, rate_bps, is_queued, now)
 
     def _on_slower(self, row: int, stretch: Stretch, rate_bps: float, is_queued: bool, now: float) -> float:
         """It carries what arrived. That lowers the estimate only where a queue stands, or packets arrived one after the
-        other: else the remote was busy. By much, when it is said twice in a row."""
+        other: else the remote was busy. By much, when it is said twice in a row, or takes back what was found before.
+        """
         carries_bps, doubted_bps = SATURATED * stretch.arrived_bps, float(self._doubted_bps[row])
-        self._doubted_bps[row] = 0
         is_lower = carries_bps < rate_bps and (is_queued or stretch.steady_for_s > 0)
+        if carries_bps < rate_bps and not is_lower:
+            self._due_at[row] = now + (FIRST_WAIT_S if doubted_bps == 0 else ASKS_AGAIN_S)
+            return rate_bps
+        self._doubted_bps[row] = 0
         if is_lower and doubted_bps == 0 and carries_bps < LOWERS_TO * rate_bps:
             self._doubted_bps[row] = carries_bps
             self._due_at[row] = now + ASKS_AGAIN_S
             self._factor[row] = CAREFUL
             return LOWERS_TO * rate_bps
         self._wait(row, rate_bps, now)
-        return max(carries_bps, min(doubted_bps, rate_bps) if is_lower else rate_bps)
+        return max(carries_bps, min(doubted_bps or rate_bps, rate_bps))
 
     def _wait(self, row: int, rate_bps: float, now: float) -> None:
         self._due_at[row] = now + self._wait_s[row]

@@ -165,17 +165,15 @@ def test_of_two_doubts_the_smaller_one_is_believed() -> None:
     assert probing.on_answer(0, 1100.0, Stretch(10, 2e6, 0.3e6, 0.15), 0.57e6, False, 4.0) == pytest.approx(0.513e6)
 
 
-@pytest.mark.parametrize("between", ["success", "fall", "stall"])
+@pytest.mark.parametrize("between", ["success", "fall"])
 def test_doubts_with_something_else_between_them_are_one_each(between: str) -> None:
     probing = probing_for(9e6)
     slow = Stretch(10, 2e6, 0.5e6, 0.15)
     probing.on_answer(0, 1100.0, slow, 1e6, False, 0.3)
     if between == "success":
-        probing.on_answer(0, 1100.0, Stretch(10, 1.2e6, 1.2e6, 0.15), 0.9e6, False, 1.5)
-    elif between == "fall":
-        probing.on_fall(np.array([0]), 1.0)
+        probing.on_answer(0, 1100.0, Stretch(10, 1e6, 1e6, 0.15), 1e6, False, 1.5)
     else:
-        probing.on_answer(0, 1100.0, slow._replace(steady_for_s=0.0), 0.9e6, False, 1.5)
+        probing.on_fall(np.array([0]), 1.0)
     assert probing.on_answer(0, 1100.0, slow, 1e6, False, 3.0) == pytest.approx(LOWERS_TO * 1e6)
 
 
@@ -191,6 +189,25 @@ def test_only_what_left_since_the_first_of_several_began_may_wait_behind_one() -
     assert not probing.is_under_way(row, left_s + 0.2, 3.0)[0]
     probing.begin(0, 7, 2e6, 0.0, 5.0)
     assert not probing.is_under_way(row, left_s + 0.2, 5.1)[0], "that was an earlier one's"
+
+
+def test_a_stall_says_nothing_and_does_not_come_between() -> None:
+    probing = probing_for(9e6)
+    slow = Stretch(10, 2e6, 0.5e6, 0.15)
+    probing.on_answer(0, 1100.0, slow, 1e6, False, 0.3)
+    assert probing.on_answer(0, 1100.0, slow._replace(steady_for_s=0.0), 0.9e6, False, 1.5) == pytest.approx(0.9e6)
+    assert probing.on_answer(0, 1100.0, slow, 0.9e6, False, 3.0) == pytest.approx(SATURATED * 0.5e6)
+
+
+@pytest.mark.parametrize(("later_s", "expected_bps"), [(0.1, 0.5e6), (10.0, LOWERS_TO * 0.8e6)])
+def test_what_a_probe_found_is_taken_back_when_the_next_says_something_else(
+    later_s: float, expected_bps: float
+) -> None:
+    probing = probing_for(9e6)
+    assert probing.on_answer(0, 1100.0, Stretch(10, 0.8e6, 0.8e6, 0.15), 0.5e6, False, 0.3) == pytest.approx(0.8e6)
+    probing.begin(0, 7, 0.8e6, 0.2e6, 0.3 + later_s)
+    slow = Stretch(10, 1.6e6, 0.4e6, 0.15)
+    assert probing.on_answer(0, 1100.0, slow, 0.8e6, False, 0.6 + later_s) == pytest.approx(expected_bps)
 
 
 def test_what_the_plane_refuses_or_never_answers_is_tried_again() -> None:
