@@ -74,10 +74,11 @@ class Delivery:
         within = arrived_s > newest_s - window_s
         # From the arrival of the last before: its own bytes are not of the window.
         began_s, began_sent_s = _latest(arrived_s, sent_s, ~within)
-        first_s = np.where(within, arrived_s, np.inf).min(axis=1)
+        first_s = np.where(within & (gap_s > PAUSE_S), arrived_s, -np.inf).max(axis=1)  # behind the last pause
         others = within & (arrived_s > first_s[:, None])
-        is_alone = ~others.any(axis=1) & (_longest_s(gap_s, arrived_s == began_s[:, None]) > PAUSE_S)
-        paused = np.isfinite(began_s) & (_longest_s(gap_s, arrived_s == first_s[:, None]) > PAUSE_S) & ~is_alone
+        before_s = np.where(arrived_s < first_s[:, None], arrived_s, -np.inf).max(axis=1)
+        is_alone = ~others.any(axis=1) & (_longest_s(gap_s, arrived_s == before_s[:, None]) > PAUSE_S)
+        paused = np.isfinite(began_s) & np.isfinite(first_s) & ~is_alone
         first_sent_s = np.where(arrived_s == first_s[:, None], sent_s, -np.inf).max(axis=1)
         began_s, began_sent_s = np.where(paused, first_s, began_s), np.where(paused, first_sent_s, began_sent_s)
         counted = np.where(paused[:, None], others, within)

@@ -37,10 +37,9 @@ cdef class DeliveryLoop:
         cdef double *gaps = &self.gap_s[row * self.kept]
         cdef double *sizes = &self.bytes[row * self.kept]
         cdef double newest = -INFINITY, newest_sent = -INFINITY, began = -INFINITY, began_sent = -INFINITY
-        cdef double first = INFINITY, first_sent = -INFINITY, began_gap = 0, first_gap = 0
+        cdef double first = -INFINITY, first_sent = -INFINITY, before = -INFINITY, before_gap = 0
         cdef double size = 0, since, arrived_for, sent_for
         cdef int index, others = 0, counted = 0
-        cdef bint paused
         cdef Pace pace
         pace.arrived_bps, pace.sent_bps, pace.later_s, pace.under_way_s = 0, 0, 0, INFINITY
         for index in range(self.kept):
@@ -49,19 +48,23 @@ cdef class DeliveryLoop:
         since = newest - window_s
         for index in range(self.kept):
             if arrived[index] > since:
-                first = min(first, arrived[index])
                 pace.under_way_s = min(pace.under_way_s, arrived[index] - sent[index])
+                if gaps[index] > self.pause_s:
+                    first = max(first, arrived[index])
             else:
                 began, began_sent = max(began, arrived[index]), max(began_sent, sent[index])
-        for index in range(self.kept):
-            if arrived[index] == began:
-                began_gap = max(began_gap, gaps[index])
-            if arrived[index] == first:
-                first_sent, first_gap = max(first_sent, sent[index]), max(first_gap, gaps[index])
-            others += arrived[index] > since and arrived[index] > first
-        paused = isfinite(began) and first_gap > self.pause_s
-        if paused and not (others == 0 and began_gap > self.pause_s):
-            began, began_sent, since = first, first_sent, first
+        if isfinite(began) and isfinite(first):
+            for index in range(self.kept):
+                if arrived[index] < first:
+                    before = max(before, arrived[index])
+                if arrived[index] == first:
+                    first_sent = max(first_sent, sent[index])
+                others += arrived[index] > first
+            for index in range(self.kept):
+                if arrived[index] == before:
+                    before_gap = max(before_gap, gaps[index])
+            if others > 0 or before_gap <= self.pause_s:
+                began, began_sent, since = first, first_sent, first
         for index in range(self.kept):
             if arrived[index] > since:
                 counted += 1

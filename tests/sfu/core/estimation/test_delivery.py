@@ -67,6 +67,16 @@ def test_after_a_pause_only_what_came_since_counts() -> None:
     assert later_s[0] < 0, "what had waited comes faster than it was sent"
 
 
+def test_nor_does_what_came_just_before_the_pause() -> None:
+    """A path that is away for a moment while a queue stands: what passed before and after passed no slower."""
+    path = Bottleneck(1, rate_bps=2e6)
+    path.run(0.5e6, 0.0, 1.0)
+    path._free_at = 1.13  # away
+    path.run(0.5e6, 1.0, 1.02)
+    arrived, _, later_s, _, _ = told(path, 10.0).pace(ROW, 0.2)
+    assert (arrived[0], later_s[0]) == (0, 0), "nothing has come since, but for what ended it"
+
+
 def test_one_group_after_a_pause_says_nothing_unless_there_are_only_pauses() -> None:
     path = Bottleneck(1, rate_bps=2e6)
     path.run(0.5e6, 0.0, 1.0)
