@@ -12,7 +12,7 @@ from sfu.core.allocation import LimitedBy, Share
 from sfu.core.quality.pictures import Picture, score_picture
 from sfu.core.quality.score import WORST, Cause, Score
 from sfu.core.quality.sound import Sound, score_sound
-from sfu.core.quality.windows import Losses, Stalls, beside
+from sfu.core.quality.windows import Losses, Stalls, at_worst, beside
 from sfu.core.types import Kind
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class ReceivedQuality:
         if reported is not None:
             self.jitter_s = max(0.0, reported.jitter / self._clock_rate - source.jitter_s)
             if self._losses.on_totals(reported.highest_sequence, reported.packets_lost):
-                self._excused, self._missing = self._missing, source.missing
+                # Not quite the same packets: of a second's, half as many more may be lost as of those around it.
+                self._excused, self._missing = at_worst(self._missing, self._losses.packets), source.missing
         self.loss = beside(self._losses.share, self._excused)
         # A picture that whoever loses more has spoilt.
         if self.loss >= max(self._excused, self._missing):

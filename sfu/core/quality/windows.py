@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import sqrt
 
 # A share of fewer packets than this says nothing: of the five a second that silence takes, one is 20 %.
 LEAST_PACKETS = 20
@@ -15,6 +16,7 @@ class Losses:
 
     def __init__(self) -> None:
         self.share = 0.0  # 0 to 1, of the last packets that were enough
+        self.packets = 0  # so many those were
         self._before: tuple[int, int] | None = None
 
     def on_totals(self, expected: int, lost: int) -> bool:
@@ -26,7 +28,8 @@ class Losses:
         if expected - before[0] < LEAST_PACKETS:
             return False
         # Late ones may have been counted as lost by the report before.
-        self.share = min(1.0, max(0.0, (lost - before[1]) / (expected - before[0])))
+        self.packets = expected - before[0]
+        self.share = min(1.0, max(0.0, (lost - before[1]) / self.packets))
         self._before = expected, lost
         return True
 
@@ -52,6 +55,11 @@ class Stalls:
             return 0, 0.0
         (_, count_before, before_s), (_, count, seconds) = self._seen[0], self._seen[-1]
         return count - count_before, seconds - before_s
+
+
+def at_worst(share: float, packets: int) -> float:
+    """What may be lost of so few packets, by bad luck (in one case of forty), where this share is lost of many."""
+    return min(1.0, share + 2 * sqrt(share * (1 - share) / packets))
 
 
 def beside(total: float, upstream: float) -> float:

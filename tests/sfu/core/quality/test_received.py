@@ -155,3 +155,15 @@ def test_pictures_that_its_publisher_has_spoilt_are_not_held_against_it() -> Non
     receiver.quality.on_picture_lost()
     score = receiver.look()
     assert score is not None and score.value < 1.5, "it loses more than that itself"
+
+
+def test_by_bad_luck_more_is_missing_of_one_second_than_of_two() -> None:
+    receiver = listener()
+    receiver.report(100)
+    receiver.look()
+    receiver.source.missing = 0.23
+    receiver.report(34, lost=16)
+    assert receiver.look() == Score(nearly(4.23))
+    receiver.report(28, lost=22)
+    score = receiver.look()
+    assert score is not None and score.cause is Cause.LOSS, "that is no luck"
