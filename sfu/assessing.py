@@ -11,19 +11,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from sfu.context import Context
-from sfu.control import ParticipantQuality, QualityChanged, StreamQuality
+from sfu.control import ParticipantQuality, QualityChanged
 from sfu.core.quality.participant import Direction, Judgement, judge
 from sfu.core.quality.rating import Level, Rating
 from sfu.core.quality.score import Cause, Score
 from sfu.core.quality.tally import Tally
-
-if TYPE_CHECKING:
-    from sfu.core.quality.published import PublishedQuality
-    from sfu.core.quality.received import ReceivedQuality
-    from sfu.endpoint import Endpoint
+from sfu.endpoint import Endpoint
 
 
 class Assessing:
@@ -170,14 +165,3 @@ def _unknown(who: str) -> ParticipantQuality:
 def _round_trip_s(endpoints: Iterable[Endpoint]) -> float | None:
     """Only who receives answers our reports, but what it publishes goes the same way."""
     return next((endpoint.rtt_s for endpoint in endpoints if endpoint.rtt_s is not None), None)
-
-
-def stream_quality(stream: PublishedQuality | ReceivedQuality) -> StreamQuality:
-    """As signaling is told of it."""
-    score = stream.score
-    return StreamQuality(
-        score=None if score is None else score.value,
-        cause=Cause.NOTHING if score is None else score.cause,
-        loss=stream.loss,
-        jitter_s=stream.jitter_s,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sfu.config import WorkerConfig
 from sfu.control import AnyNotice, CpuSeconds
@@ -14,15 +14,19 @@ from sfu.core.estimation.estimator import Estimator
 from sfu.core.reports import ServerClock
 from sfu.plane.interface import Plane
 
-if TYPE_CHECKING:
-    from sfu.endpoint import Endpoint
+
+class Owner(Protocol):
+    """A Transport. `number`: the plane's."""
+
+    @property
+    def number(self) -> int: ...
 
 
 class Timed(Hashable, Protocol):
     """Something that is woken by the Worker's one timer: it puts itself into `Context.deadlines`."""
 
     @property
-    def endpoint(self) -> Endpoint | None:
+    def endpoint(self) -> Owner | None:
         """Whose it is. A bug that shows here costs that Transport, and no other."""
 
     def on_timeout(self, now: float) -> None: ...

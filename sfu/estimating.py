@@ -9,12 +9,9 @@ One tick for all Transports, while any is estimated; four a second while nobody 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from sfu.context import Context, next_round
-
-if TYPE_CHECKING:
-    from sfu.endpoint import Endpoint
+from sfu.endpoint import Endpoint
 
 
 class Estimating:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sfu.assessing import stream_quality
 from sfu.context import Context, next_round
 from sfu.control import LayerStatistics, LayersWanted, TrackStatistics
 from sfu.core.flow import TrackFlow
@@ -21,6 +20,7 @@ from sfu.core.quality.published import Expected, PublishedQuality
 from sfu.core.types import Codec
 from sfu.core.upstream import NO_LAYER, Upstream
 from sfu.plane.interface import TrackSpec
+from sfu.scoring import stream_quality
 from sfu.wire.feedback import Nack, PictureLossIndication
 
 if TYPE_CHECKING:

@@ -9,14 +9,11 @@ The plane writes what is sent, and reads what comes; one Transport alone took fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from sfu.context import Context
+from sfu.endpoint import Endpoint
+from sfu.subscribing import Slot
 from sfu.wire.rtcp import ReportBlock
-
-if TYPE_CHECKING:
-    from sfu.endpoint import Endpoint
-    from sfu.subscribing import Slot
 
 
 class Reporting:

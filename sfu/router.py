@@ -18,7 +18,7 @@ from random import Random
 
 from sfu.commands import Commands
 from sfu.config import WorkerConfig
-from sfu.context import Context
+from sfu.context import Context, Owner
 from sfu.control import AnyCommand, AnyNotice, AnyReply, Candidate, Failed, SinkLost, TransportChanged
 from sfu.core.errors import Refused
 from sfu.core.estimation.estimator import Estimator
@@ -213,7 +213,7 @@ class Router:
     def _on_message_bug(self, transport: int) -> None:
         self._on_bug("Messaging", self.registry.endpoints_by_number.get(transport))
 
-    def _on_bug(self, where: str, endpoint: Endpoint | None) -> None:
+    def _on_bug(self, where: str, endpoint: Owner | None) -> None:
         """Ours, not the peer's: said in full, counted, and only the Transport where it showed ends."""
         self.counters.internal_errors += 1
         logger.exception("%s failed", where)

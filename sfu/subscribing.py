@@ -11,7 +11,6 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from sfu.assessing import stream_quality
 from sfu.budget import Budget
 from sfu.context import Context, next_round
 from sfu.control import LayerChanged, SubscriptionExplanation, SubscriptionStatistics
@@ -26,6 +25,7 @@ from sfu.core.quality.score import Score
 from sfu.core.types import Codec, Kind
 from sfu.core.upstream import needed_layer
 from sfu.plane.interface import SlotSpec
+from sfu.scoring import stream_quality
 from sfu.wire.rtcp import ReportBlock
 
 if TYPE_CHECKING:

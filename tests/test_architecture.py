@@ -136,10 +136,10 @@ def within(module: str, prefix: str) -> bool:
     return module == prefix or module.startswith(prefix + ".")
 
 
-def imports(tree: ast.AST, module: str) -> Iterator[str]:
-    """Modules imported at run time; what stands under TYPE_CHECKING is exempt."""
+def imports(tree: ast.AST, module: str, *, types: bool = False) -> Iterator[str]:
+    """Modules imported at run time; what stands under TYPE_CHECKING is exempt, unless `types`."""
     exempt: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in () if types else ast.walk(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             exempt.update(inner for statement in node.body for inner in ast.walk(statement))
     for node in ast.walk(tree):
@@ -168,6 +168,24 @@ def test_imports_point_only_the_permitted_way() -> None:
         if target.split(".")[0] in PRODUCT and not may_import(module, target)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_workers_shells_know_each_other_one_way_but_for_those_of_one_transport() -> None:
+    """Types included. A Transport, what it publishes, and who receives or taps that point at each other."""
+    shells = {module_name(path): path for path in (ROOT / "sfu").glob("*.py")}
+    known = {
+        module: {
+            other
+            for target in imports(ast.parse(path.read_text()), module, types=True)
+            for other in shells
+            if other not in ("sfu", module) and within(target, other)
+        }
+        for module, path in shells.items()
+    }
+    for _ in shells:  # whom they know by way of others, too
+        known = {module: others.union(*(known[other] for other in others)) for module, others in known.items()}
+    circular = {module for module, others in known.items() if module in others}
+    assert circular == {"sfu.endpoint", "sfu.publishing", "sfu.subscribing", "sfu.tapping"}
 
 
 def test_pure_rings_do_no_io_and_read_no_clock() -> None:
