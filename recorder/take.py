@@ -8,7 +8,7 @@ from recorder.journal.records import Packet
 from recorder.marks import Moment, TrackMarks
 from recorder.media import opus
 from recorder.media.frames import GapReason
-from recorder.media.layers import Heard, LayerChoice, LayerFeed, TimedFrame
+from recorder.media.layers import ExtensionIds, Heard, LayerChoice, LayerFeed, TimedFrame
 from sfu.core.types import SOUND_CODECS, Codec
 
 # Of audio, between two frames: less is what clocks jitter.
@@ -38,7 +38,7 @@ class Take:
         self._choice.layer = self._choice.wanted = None
         self._formats = {one.payload_type: one for one in started.formats if _fits(one.codec, started.kind)}
         self._described = {layer.layer: layer.rid for layer in started.layers}
-        self._capture_time_id = started.capture_time_id
+        self._extension_ids = ExtensionIds(started.capture_time_id, started.orientation_id)
         rates = [one.clock_rate for one in self._formats.values() if one.clock_rate > 0]
         self.clock_rate = rates[0] if rates else (48_000 if started.kind == "audio" else 90_000)
         return left
@@ -49,9 +49,7 @@ class Take:
         if feed is None:
             if len(self.feeds) >= self._config.layers_per_track:
                 return Heard()
-            feed = self.feeds[packet.layer] = LayerFeed(
-                packet.layer, self._formats, self._config, self._capture_time_id
-            )
+            feed = self.feeds[packet.layer] = LayerFeed(packet.layer, self._formats, self._config, self._extension_ids)
         return feed.on_packet(packet)
 
     def ask(self, layer: int) -> None:

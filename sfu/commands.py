@@ -316,6 +316,7 @@ class Commands:
             formats=formats,
             rids=list(spec.rids),
             capture_time_id=track.endpoint.capture_time_id,
+            orientation_id=track.endpoint.orientation_id if spec.kind == "video" else 0,
         )
 
     def _untap_track(self, command: UntapTrack, now: float) -> AnyReply:

@@ -38,13 +38,14 @@ class CloseSink(Command, frozen=True, kw_only=True):
 
 
 class TrackTapped(Reply, frozen=True, kw_only=True):
-    """`number` is what the sink's frames call it. `capture_time_id`: of the header extension abs-capture-time in its
-    packets; 0: they have none."""
+    """`number` is what the sink's frames call it. `capture_time_id`, `orientation_id`: of the header extensions
+    abs-capture-time and video-orientation in its packets; 0: they have none."""
 
     number: int
     formats: list[PayloadFormat]
     rids: list[str]
     capture_time_id: int = 0
+    orientation_id: int = 0
 
 
 class LayerTapped(Message, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ class Endpoint:
         self._context = context
         self._sources: dict[int, tuple[PublishedTrack, int]] = {}  # SSRC -> Track and layer
         self.capture_time_id = 0  # of the header extension in what it sends; 0: it was not negotiated
+        self.orientation_id = 0  # the same
         self._clock = PublisherClock()
         self.reports = ReportSchedule(
             context.random.random, context.config.report_interval_s, context.config.report_round_s
@@ -56,6 +57,7 @@ class Endpoint:
     def on_negotiated(self, receive: ExtensionIds, now: float) -> None:
         """`receive`: how the remote numbers what it sends."""
         self.capture_time_id = receive.abs_capture_time
+        self.orientation_id = receive.video_orientation
         interval_s = self._context.config.feedback_interval_s if receive.transport_cc else None
         self._context.plane.set_feedback_interval(self.number, interval_s, now)
 

@@ -10,6 +10,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
+from recorder.files.turning import turned
 from recorder.media.frames import EncodedFrame
 from recorder.media.sound import CHANNELS, RATE, Samples
 from sfu.core.types import Codec
@@ -31,7 +32,7 @@ class PictureDecoder:
         self._awaiting_key_frame = True
 
     def decode(self, frame: EncodedFrame, pts: int) -> list[av.VideoFrame]:
-        """Pictures with `pts` of VIDEO_CLOCK; none while there is nothing to build on."""
+        """Pictures with `pts` of VIDEO_CLOCK, turned upright; none while there is nothing to build on."""
         if frame.codec is not self._codec or self._context is None:
             self._codec = frame.codec
             self._context = _picture_context(frame.codec)
@@ -48,7 +49,8 @@ class PictureDecoder:
         if any(picture.width * picture.height > _MOST_PIXELS for picture in pictures):
             return self._fail()
         self._awaiting_key_frame = False
-        return pictures
+        # Decoders hold nothing back (low_delay), so what comes is of this frame.
+        return [turned(picture, frame.orientation) for picture in pictures]
 
     def _fail(self) -> list[av.VideoFrame]:
         self.failed += 1

@@ -68,7 +68,7 @@ class TrackStarted(_Event, frozen=True, tag="track_started"):
     """From here on the entry's `track` number means track `id`. The same id under a new number is the same track after
     a reconnect; the same number again ends what it meant before. `kind`: audio or video; `source`: camera, microphone,
     screen or screen_audio. Tracks of one participant whose `transport` is the same are sent by one clock.
-    `capture_time_id`: of the header extension abs-capture-time; 0: there is none."""
+    `capture_time_id`, `orientation_id`: of the header extensions abs-capture-time and video-orientation; 0: none."""
 
     id: str
     participant: str
@@ -78,6 +78,7 @@ class TrackStarted(_Event, frozen=True, tag="track_started"):
     formats: tuple[PayloadFormat, ...] = ()
     layers: tuple[LayerDescription, ...] = ()
     capture_time_id: int = 0
+    orientation_id: int = 0
 
 
 class TrackEnded(_Event, frozen=True, tag="track_ended"):

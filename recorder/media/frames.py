@@ -9,6 +9,7 @@ from recorder.media import opus
 from recorder.media.pictures import JOIN
 from recorder.media.reordering import OrderedPacket
 from sfu.core.types import Codec
+from sfu.wire.extensions import UPRIGHT, Orientation
 
 
 class GapReason(StrEnum):
@@ -22,7 +23,8 @@ class GapReason(StrEnum):
 
 class EncodedFrame(NamedTuple):
     """`bitstream` as decoders and containers take it: a VP8 frame, a VP9 (super)frame, an H.264 access unit in Annex B
-    form, an AV1 temporal unit, an Opus packet. `timestamp` is unwrapped; `arrived_at_s` that of the last packet."""
+    form, an AV1 temporal unit, an Opus packet. `timestamp` is unwrapped; `arrived_at_s` that of the last packet.
+    `orientation`: how a decoded picture is to be shown."""
 
     codec: Codec
     bitstream: bytes
@@ -30,10 +32,15 @@ class EncodedFrame(NamedTuple):
     key_frame: bool
     arrived_at_s: float
     gap: GapReason
+    orientation: Orientation = UPRIGHT
 
 
 class PictureAssembler:
-    """Video. After a loss nothing comes out until the next key frame: each picture is made from the one before."""
+    """Video. After a loss nothing comes out until the next key frame: each picture is made from the one before.
+
+    How pictures are to be turned is said by the last packet of each key frame, and of others where it changed (3GPP
+    TS 26.114 §7.4.5). A key frame that says nothing is of a sender with nothing to say: upright.
+    """
 
     def __init__(self, codec: Codec, most_bytes: int) -> None:
         self._codec = codec
@@ -42,6 +49,7 @@ class PictureAssembler:
         self._packets: list[OrderedPacket] = []
         self._size = 0
         self._gap = GapReason.BEGIN
+        self._orientation = UPRIGHT
         self.awaiting_key_frame = True
         self.skipped = 0  # whole pictures that could not be used
 
@@ -74,9 +82,11 @@ class PictureAssembler:
         self.awaiting_key_frame = False
         gap, self._gap = self._gap, GapReason.NONE
         first, last = packets[0], packets[-1]
-        return [
-            EncodedFrame(self._codec, picture.bitstream, first.timestamp, picture.key_frame, last.arrived_at_s, gap)
-        ]
+        said = [packet.orientation for packet in packets if packet.orientation is not None]
+        if said or picture.key_frame:
+            self._orientation = said[-1] if said else UPRIGHT
+        key, at_s = picture.key_frame, last.arrived_at_s
+        return [EncodedFrame(self._codec, picture.bitstream, first.timestamp, key, at_s, gap, self._orientation)]
 
     def _lose(self, reason: GapReason) -> None:
         self._packets.clear()

@@ -15,7 +15,7 @@ from recorder.media.reordering import OrderedPacket, ReorderBuffer
 from sfu.core.types import Codec
 from sfu.wire import rtp
 from sfu.wire.errors import MalformedRtp
-from sfu.wire.extensions import parse_capture_time
+from sfu.wire.extensions import Orientation, parse_capture_time, parse_orientation
 from sfu.wire.rtp import RtpHeader
 from sfu.wire.serial import Unwrapper
 from sfu.wire.tap import SenderClock
@@ -40,15 +40,29 @@ class Heard(NamedTuple):
 _CODECS = {codec.value.lower(): codec for codec in Codec if codec is not Codec.RED}  # which sinks are not given
 
 
+class ExtensionIds(NamedTuple):
+    """Of the header extensions that are read; 0: there is none."""
+
+    capture_time: int = 0
+    orientation: int = 0
+
+
+NO_EXTENSIONS = ExtensionIds()
+
+
 class LayerFeed:
-    """One layer, through all SSRCs and codecs it has had. `capture_time_id`: of the header extension; 0: none."""
+    """One layer, through all SSRCs and codecs it has had."""
 
     def __init__(
-        self, layer: int, formats: Mapping[int, PayloadFormat], config: MediaConfig, capture_time_id: int = 0
+        self,
+        layer: int,
+        formats: Mapping[int, PayloadFormat],
+        config: MediaConfig,
+        extension_ids: ExtensionIds = NO_EXTENSIONS,
     ) -> None:
         self.layer = layer
         self._formats = formats
-        self._capture_time_id = capture_time_id
+        self._extension_ids = extension_ids
         self._config = config
         self._ssrc: int | None = None
         self._highest = 0
@@ -85,17 +99,30 @@ class LayerFeed:
         if self.clock is not None and payload:
             self.clock.on_arrival(timestamp, packet.at_s)
         ordered = OrderedPacket(
-            packet.sequence_number, timestamp, header.marker, header.payload_type, payload, packet.at_s
+            packet.sequence_number,
+            timestamp,
+            header.marker,
+            header.payload_type,
+            payload,
+            packet.at_s,
+            orientation=self._orientation(header),
         )
         self._take(self._reordering.on_packet(ordered))
         return Heard(anew, None if packet.recovered else self._captured(header))
 
     def _captured(self, header: RtpHeader) -> SenderClock | None:
-        value = header.extensions.get(self._capture_time_id)
+        value = header.extensions.get(self._extension_ids.capture_time)
         if value is None:
             return None
         try:
             return SenderClock(parse_capture_time(value), header.timestamp, header.ssrc)
+        except MalformedRtp:
+            return None
+
+    def _orientation(self, header: RtpHeader) -> Orientation | None:
+        value = header.extensions.get(self._extension_ids.orientation)
+        try:
+            return None if value is None else parse_orientation(value)
         except MalformedRtp:
             return None
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sfu.wire.extensions import Orientation
+
 
 class OrderedPacket(NamedTuple):
-    """`sequence_number` and `timestamp` are unwrapped. `missing`: how many packets before this one never came."""
+    """`sequence_number` and `timestamp` are unwrapped. `missing`: how many packets before this one never came.
+    `orientation`: if this packet says how its picture is to be shown."""
 
     sequence_number: int
     timestamp: int
@@ -19,6 +22,7 @@ class OrderedPacket(NamedTuple):
     payload: bytes
     arrived_at_s: float
     missing: int = 0
+    orientation: Orientation | None = None
 
 
 class ReorderBuffer:

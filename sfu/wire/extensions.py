@@ -123,6 +123,33 @@ def parse_capture_time(value: bytes) -> int:
     return (captured + behind) & 0xFFFF_FFFF_FFFF_FFFF
 
 
+class Orientation(NamedTuple):
+    """What makes a picture upright: its columns in the opposite order if it is `mirrored`, then `turns` quarter turns
+    clockwise."""
+
+    turns: int = 0
+    mirrored: bool = False
+
+
+UPRIGHT: Final = Orientation()
+
+
+def parse_orientation(value: bytes) -> Orientation:
+    """Coordination of video orientation, 0 0 0 0 C F R1 R0 (3GPP TS 26.114 §7.4.5). Which camera it is (C), and the
+    finer angles of another URI (above C), say nothing here.
+
+    F is of the picture as it is sent, so it comes before R; the text gives no order. Raises MalformedRtp when empty;
+    longer values are read by their first byte (two-byte form may pad).
+    """
+    if not value:
+        raise MalformedRtp("empty video orientation")
+    return Orientation(value[0] & 0x03, bool(value[0] & 0x04))
+
+
+def pack_orientation(orientation: Orientation) -> bytes:
+    return bytes((orientation.mirrored << 2 | orientation.turns & 0x03,))
+
+
 def abs_send_time(now_s: float) -> bytes:
     """Seconds as 24 bit, 6.18 fixed point: wraps every 64 s, so that any clock will do."""
     return (int(now_s * (1 << 18)) & 0xFFFFFF).to_bytes(3, "big")

@@ -436,4 +436,5 @@ def _started(track: _Track, tapped: TrackTapped) -> journal.TrackStarted:
         ),
         layers=tuple(journal.LayerDescription(layer, rid) for layer, rid in enumerate(tapped.rids)),
         capture_time_id=tapped.capture_time_id,
+        orientation_id=tapped.orientation_id,
     )

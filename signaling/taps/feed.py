@@ -78,6 +78,13 @@ def _take(started: TapStarted) -> Take:
     )
     formats = tuple(PayloadFormat(one.payload_type, one.codec.value, one.clock_rate) for one in started.formats)
     layers = tuple(LayerDescription(layer, rid) for layer, rid in enumerate(started.rids))
-    return Take(
-        TrackStarted(started.track, "", started.kind, started.source, formats=formats, layers=layers), marks, LIVE
+    described = TrackStarted(
+        started.track,
+        "",
+        started.kind,
+        started.source,
+        formats=formats,
+        layers=layers,
+        orientation_id=started.orientation_id,
     )
+    return Take(described, marks, LIVE)

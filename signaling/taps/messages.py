@@ -24,7 +24,8 @@ class SinkOffered(_Said, frozen=True, kw_only=True, tag="sink_offered"):
 
 
 class TapStarted(_Said, frozen=True, kw_only=True, tag="track_started"):
-    """`number` is what media frames call it. `formats` without those of retransmission."""
+    """`number` is what media frames call it. `formats` without those of retransmission. `orientation_id`: of the header
+    extension urn:3gpp:video-orientation in its packets; 0: there is none."""
 
     number: int
     track: str
@@ -33,6 +34,7 @@ class TapStarted(_Said, frozen=True, kw_only=True, tag="track_started"):
     muted: bool
     formats: list[PayloadFormat]
     rids: list[str]
+    orientation_id: int = 0
 
 
 class TapMuted(_Said, frozen=True, kw_only=True, tag="track_muted"):

@@ -240,6 +240,7 @@ class TapSession:
                     muted=description.muted,
                     formats=[one for one in reply.formats if one.repairs is None],
                     rids=reply.rids,
+                    orientation_id=reply.orientation_id,
                 )
             )
         elif isinstance(reply, Failed) and reply.code == "unknown_sink":

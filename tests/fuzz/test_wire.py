@@ -90,6 +90,8 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], tuple[type[Exception], ...]]
     "rtp": (_rtp, (MalformedRtp,)),
     "extensions": (_extensions, (MalformedRtp,)),
     "audio level": (extensions.parse_audio_level, (MalformedRtp,)),
+    "capture time": (extensions.parse_capture_time, (MalformedRtp,)),
+    "orientation": (extensions.parse_orientation, (MalformedRtp,)),
     "rtx": (rtx.unwrap, (MalformedRtp,)),
     "red": (_red, ()),
     "rtcp": (_rtcp, ()),

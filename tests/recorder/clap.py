@@ -35,8 +35,8 @@ FORMATS = {
     "video": tuple(PayloadFormat(PAYLOAD_TYPES[one], one.value, 90_000) for one in Codec if one not in SOUND_CODECS),
     "audio": (PayloadFormat(111, "opus", 48_000, 2),),
 }
-_ENCODERS = {Codec.VP8: "libvpx", Codec.H264: "libx264", Codec.VP9: "libvpx-vp9"}
-_OPTIONS = {
+ENCODERS = {Codec.VP8: "libvpx", Codec.H264: "libx264", Codec.VP9: "libvpx-vp9"}
+OPTIONS = {
     Codec.VP8: {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     Codec.VP9: {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     Codec.H264: {
@@ -64,9 +64,9 @@ def pictures(codec: Codec, seconds: float, width: int = WIDTH, height: int = HEI
         assert (width, height) == (WIDTH, HEIGHT) and seconds <= AV1_CLIP_S
         clip = ivf.read(AV1_CLIP)[: round(seconds * FPS)]
         return tuple((picture, number % KEY_FRAME_EVERY == 0) for number, picture in enumerate(clip))
-    context = av.CodecContext.create(_ENCODERS[codec], "w")
+    context = av.CodecContext.create(ENCODERS[codec], "w")
     assert isinstance(context, VideoCodecContext)
-    context.bit_rate, context.options = 300_000, _OPTIONS[codec]
+    context.bit_rate, context.options = 300_000, OPTIONS[codec]
     return encode(context, seconds, width, height)
 
 

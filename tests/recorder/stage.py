@@ -33,6 +33,7 @@ from tests.recorder.clap import (
     FPS,
     FRAME_S,
     HEIGHT,
+    KEY_FRAME_EVERY,
     PAYLOAD_TYPES,
     WIDTH,
     payloads_of,
@@ -44,6 +45,7 @@ MONOTONIC_S = 5000.0  # the machine's clock when the session begins
 UNIX_S = 1_700_000_000.0
 CAPTURE_TIME_ID = 12  # of its header extension
 CAPTURE_TIME_EVERY = 20  # packets
+ORIENTATION_ID = 13
 
 Entries = list[Packet | SenderReport | Event]
 
@@ -104,6 +106,7 @@ class Publisher:
     size: tuple[int, int] = (WIDTH, HEIGHT)
     clips: tuple[float, ...] = ()  # instead of all: the first CLIP_S again and again, at these times; reports each 5 s
     later: tuple[float, tuple[tuple[bytes, bool], ...]] | None = None  # from this time on, these encoded pictures
+    orientations: tuple[tuple[float, extensions.Orientation], ...] = ()  # from these times on, its pictures are so
 
     def entries(self) -> Entries:
         random = Random(self.seed)
@@ -111,7 +114,10 @@ class Publisher:
         name = self.ids or f"{self.identity}{self.first}"
         if self.codec is not None:
             captures = CAPTURE_TIME_ID if self.tells_captures else 0
-            started = TrackStarted(f"{name}-v", self.identity, "video", "camera", "t", FORMATS["video"], (), captures)
+            turns = ORIENTATION_ID if self.orientations else 0
+            started = TrackStarted(
+                f"{name}-v", self.identity, "video", "camera", "t", FORMATS["video"], (), captures, turns
+            )
             found.append(Event(self.first, self.from_s, started))
             media = self._repeated(self._pictures()) if self.clips else self._pictures()
             found += self._stream(self.first, media, 90_000, random)
@@ -161,8 +167,21 @@ class Publisher:
     def _ntp(self, at_s: float) -> int:
         return ntp_from_unix(UNIX_S + self.ntp_offset_s + self._own_s(at_s))
 
-    def _capture_time(self, at_s: float) -> bytes:
-        return extensions.pack([(CAPTURE_TIME_ID, self._ntp(at_s).to_bytes(8, "big"))]) if self.tells_captures else b""
+    def _extensions(self, at_s: float, number: int, of_pictures: bool, is_last: bool) -> bytes:
+        """What a packet of this number says; `is_last`: of its picture."""
+        elements = []
+        if self.tells_captures and number % CAPTURE_TIME_EVERY == 0:
+            elements.append((CAPTURE_TIME_ID, self._ntp(at_s).to_bytes(8, "big")))
+        if of_pictures and is_last and self.orientations:
+            # On key frames, and where it changed (3GPP TS 26.114 §7.4.5).
+            now, before = (self._orientation(moment_s) for moment_s in (at_s, at_s - 1 / FPS))
+            if now != before or round(at_s * FPS) % KEY_FRAME_EVERY == 0:
+                elements.append((ORIENTATION_ID, extensions.pack_orientation(now)))
+        return extensions.pack(elements) if elements else b""
+
+    def _orientation(self, at_s: float) -> extensions.Orientation:
+        reached = [orientation for from_s, orientation in self.orientations if from_s <= at_s + 1e-6]
+        return reached[-1] if reached else extensions.UPRIGHT
 
     def _stream(
         self, track: int, media: Iterable[tuple[float, int, list[bytes]]], clock_rate: int, random: Random
@@ -172,14 +191,15 @@ class Publisher:
         sent: list[Sent] = []
         for at_s, payload_type, payloads in media:
             for index, payload in enumerate(payloads):
+                is_last = index == len(payloads) - 1
                 packet = rtp.build(
                     payload_type=payload_type,
                     sequence_number=number & 0xFFFF,
                     timestamp=self._timestamp(at_s, base, clock_rate),
                     ssrc=ssrc,
                     payload=payload,
-                    marker=index == len(payloads) - 1,
-                    extension=self._capture_time(at_s) if number % CAPTURE_TIME_EVERY == 0 else b"",
+                    marker=is_last,
+                    extension=self._extensions(at_s, number, clock_rate == 90_000, is_last),
                 )
                 sent.append(Sent(at_s + index * 1e-4, Packet(track, 0, False, number, at_s, packet)))
                 number += 1

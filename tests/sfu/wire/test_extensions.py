@@ -5,15 +5,19 @@ from hypothesis import strategies as st
 from sfu.wire import rtp
 from sfu.wire.errors import MalformedRtp
 from sfu.wire.extensions import (
+    UPRIGHT,
     URIS,
     AudioLevel,
     ExtensionIds,
+    Orientation,
     abs_send_time,
     pack,
     pack_audio_level,
+    pack_orientation,
     parse,
     parse_audio_level,
     parse_capture_time,
+    parse_orientation,
 )
 from tests.sfu.wire.captured import Capture, captures
 
@@ -150,3 +154,27 @@ def test_a_capture_time_is_told_on_the_senders_clock() -> None:
     for length in (0, 7, 9, 15, 17):
         with pytest.raises(MalformedRtp):
             parse_capture_time(bytes(length))
+
+
+@pytest.mark.parametrize(
+    ("value", "orientation"),
+    [
+        ("00", UPRIGHT),
+        ("01", Orientation(1)),  # sent 90° counter-clockwise: a quarter turn clockwise makes it upright
+        ("02", Orientation(2)),
+        ("03", Orientation(3)),
+        ("04", Orientation(0, mirrored=True)),
+        ("07", Orientation(3, mirrored=True)),
+        ("09", Orientation(1)),  # of the camera at the back
+        ("f1", Orientation(1)),  # finer angles, of urn:3gpp:video-orientation:6
+        ("0100", Orientation(1)),
+    ],
+)
+def test_orientations_say_how_a_picture_is_made_upright(value: str, orientation: Orientation) -> None:
+    assert parse_orientation(bytes.fromhex(value)) == orientation
+    assert parse_orientation(pack_orientation(orientation)) == orientation
+
+
+def test_an_empty_orientation_is_refused() -> None:
+    with pytest.raises(MalformedRtp):
+        parse_orientation(b"")

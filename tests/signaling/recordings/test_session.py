@@ -122,7 +122,12 @@ class Recording:
             case TapTrack(track=track):
                 formats = FORMATS["video" if "cam" in track or "screen" in track else "audio"]
                 return TrackTapped(
-                    call=command.call, number=next(self._numbers), formats=formats, rids=["q", "h"], capture_time_id=12
+                    call=command.call,
+                    number=next(self._numbers),
+                    formats=formats,
+                    rids=["q", "h"],
+                    capture_time_id=12,
+                    orientation_id=13,
                 )
             case CloseSink(sink=sink):
                 self.sinks.discard(sink)
@@ -172,7 +177,7 @@ def test_takes_what_is_there_and_what_comes() -> None:
     assert recording.tapped() == ["ada-mic", "ada-cam", "bob-mic"]
     assert [event.participant for event in recording.noted(ParticipantJoined)] == ["ada", "bob"]
     started = recording.noted(TrackStarted)
-    assert {event.capture_time_id for event in started} == {12}
+    assert {(event.capture_time_id, event.orientation_id) for event in started} == {(12, 13)}
     assert [(event.id, event.participant, event.source) for event in started] == [
         ("ada-mic", "ada", "microphone"),
         ("ada-cam", "ada", "camera"),

@@ -1,0 +1,87 @@
+"""Cameras that are not held upright: their pictures are, in files, mixes, composites and taps."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from recorder.config import FilesConfig, MediaConfig
+from recorder.files.turning import turned
+from recorder.live.composite import Composite
+from recorder.live.config import LiveConfig
+from recorder.mix.layouts import Layout, Region, Shows
+from recorder.recovery import recover
+from sfu.core.types import Codec
+from sfu.wire.extensions import UPRIGHT, Orientation
+from tests.recorder import clap, turning
+from tests.recorder.stage import Publisher, Stage
+
+SQUARE = FilesConfig(camera_size=(320, 320))
+NUMBERS = range(round(turning.UNTIL_S * clap.FPS))
+LAYOUT = Layout((Region(Shows.ALL),), width=320, height=320, frames_per_s=30, gap=0, label=0, speaker_border=0)
+
+
+def stage(codec: Codec = Codec.VP8) -> Stage:
+    later = (0.0, turning.pictures(codec))
+    ada = Publisher("ada", codec, sound=False, until_s=turning.UNTIL_S, later=later, orientations=turning.HELD)
+    return Stage([ada], until_s=turning.UNTIL_S + 0.5)
+
+
+def is_whole(found: dict[int, tuple[int, int]], large: int) -> None:
+    """All are there, upright and in their own shape; the longer side of each picture is `large`."""
+    assert sorted(found) == list(NUMBERS)
+    small = large * turning.HEIGHT // turning.WIDTH
+    for number, size in found.items():
+        expected = (small, large) if turning.held_at(number / clap.FPS).turns % 2 else (large, small)
+        assert np.abs(np.subtract(size, expected)).max() <= 4, (number, size)
+
+
+@pytest.mark.parametrize("orientation", [Orientation(turns, flip) for turns in range(4) for flip in (False, True)])
+@pytest.mark.parametrize("size", [(160, 96), (37, 21)])
+def test_turned_is_what_it_was_before_it_was_sent(orientation: Orientation, size: tuple[int, int]) -> None:
+    """Also of odd sizes, whose colours have half a sample more."""
+    random = np.random.default_rng(3)
+    width, height = size if not orientation.turns % 2 else size[::-1]
+    frame = av.VideoFrame(width, height, "yuv420p")
+    before = [random.integers(0, 255, (plane.height, plane.width), np.uint8) for plane in frame.planes]
+    sent = av.VideoFrame(*size, "yuv420p")
+    for plane, samples in zip(sent.planes, before, strict=True):
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        lines[: plane.height, : plane.width] = turning.sent(samples, orientation)
+    sent.pts, sent.time_base = 7, Fraction(1, 90_000)
+    made = turned(sent, orientation)
+    assert (made.width, made.height, made.pts) == (width, height, 7)
+    assert (made is sent) == (orientation == UPRIGHT)
+    for plane, samples in zip(made.planes, before, strict=True):
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        assert (lines[: plane.height, : plane.width] == samples).all()
+
+
+@pytest.mark.parametrize("codec", [Codec.VP8, Codec.VP9, Codec.H264])
+def test_a_decoded_file_has_each_picture_upright_from_the_first_on_that_is_held_so(
+    tmp_path: Path, codec: Codec
+) -> None:
+    (file,) = recover(stage(codec).write(tmp_path), MediaConfig(), SQUARE).manifest.files
+    is_whole(turning.upright_numbers(turning.decoded(tmp_path / file.path)), 320)
+
+
+def test_a_journal_without_the_extensions_id_is_read_as_it_was(tmp_path: Path) -> None:
+    older = stage()
+    older.publishers[0].orientations = ()
+    (file,) = recover(older.write(tmp_path), MediaConfig(), SQUARE).manifest.files
+    found = turning.upright_numbers(turning.decoded(tmp_path / file.path))
+    assert sorted(found) == [number for number in NUMBERS if turning.held_at(number / clap.FPS) == UPRIGHT]
+
+
+def test_a_live_composite_has_them_upright() -> None:
+    composite = Composite(LAYOUT, MediaConfig(clock_wait_s=0.0), LiveConfig())
+    composite.on_entries(stage().entries())
+    pictures = [composite.picture(number / 30) for number in range(round(turning.UNTIL_S * 30) + 2)]
+    # A picture that is shown twice counts once.
+    found = turning.upright_numbers(pictures)
+    assert sorted(found) == list(NUMBERS)
+    assert {turning.held_at(number / clap.FPS).turns % 2 for number in found} == {0, 1}
