@@ -13,7 +13,7 @@ from random import Random
 
 from sfu.core.types import Codec, Kind
 from sfu.net.sctp import ChannelEvent, DataChannels
-from sfu.wire.extensions import AudioLevel
+from sfu.wire.extensions import AudioLevel, Orientation
 from signaling.client import description
 from signaling.client.channel import Channel
 from signaling.client.endpoint import Endpoint
@@ -51,16 +51,25 @@ class Publication:
     muted: bool = False
     on_key_frame_request: Callable[[], None] = lambda: None
 
-    def send(self, layer: int, payloads: Sequence[bytes], media_s: float, level: AudioLevel | None = None) -> None:
+    def send(
+        self,
+        layer: int,
+        payloads: Sequence[bytes],
+        media_s: float,
+        level: AudioLevel | None = None,
+        orientation: Orientation | None = None,
+    ) -> None:
         """One encoded frame of one layer. `media_s` is its capture time on the source's clock, in seconds; the
-        marker is set on the last packet of a video frame."""
+        marker is set on the last packet of a video frame. `orientation`: how it is to be shown; due with each key
+        frame, and with others when it changed."""
         stream = self.streams[layer]
         timestamp = stream.timestamp(media_s)
         now = asyncio.get_running_loop().time()
         video = self.source.kind == "video"
         for index, payload in enumerate(payloads):
             marker = video and index == len(payloads) - 1
-            self.endpoint.session.send(stream, payload, timestamp, now, marker=marker, level=level)
+            said = orientation if marker else None
+            self.endpoint.session.send(stream, payload, timestamp, now, marker=marker, level=level, orientation=said)
         self.endpoint.flush()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 
 from sfu.wire import rtp
-from sfu.wire.extensions import AudioLevel, ExtensionIds
+from sfu.wire.extensions import AudioLevel, ExtensionIds, Orientation
 from sfu.wire.feedback import FullIntraRequest, Nack, PictureLossIndication
 from sfu.wire.rtcp import ReceiverReport, RtcpPacket, SenderReport, SourceDescription, pack_compound, parse
 from sfu.wire.twcc import TransportFeedback
@@ -75,6 +75,7 @@ class RtpSession:
         *,
         marker: bool = False,
         level: AudioLevel | None = None,
+        orientation: Orientation | None = None,
     ) -> None:
         packet = stream.media(
             payload,
@@ -84,6 +85,7 @@ class RtpSession:
             transport_sequence=self._next_transport_sequence(),
             now=now,
             level=level,
+            orientation=orientation,
         )
         self._rtp_out.append(packet)
 

@@ -13,7 +13,7 @@ from random import Random
 
 from sfu.core.types import Kind
 from sfu.wire import extensions, rtp, rtx
-from sfu.wire.extensions import AudioLevel, ExtensionIds
+from sfu.wire.extensions import AudioLevel, ExtensionIds, Orientation
 from sfu.wire.rtcp import ReportBlock, SenderReport, ntp_from_unix, ntp_middle32
 
 # Some 2 s of 2 Mbit/s: a receiver that asks later than that has given up on the frame.
@@ -27,6 +27,7 @@ class SentPayload:
     payload: bytes
     timestamp: int
     marker: bool
+    orientation: Orientation | None
 
 
 class SentStream:
@@ -85,17 +86,18 @@ class SentStream:
         transport_sequence: int,
         now: float,
         level: AudioLevel | None = None,
+        orientation: Orientation | None = None,
     ) -> bytes:
         """The next packet, and a place in the history."""
         number = self._sequence_number
         self._sequence_number = (number + 1) & 0xFFFF
-        self._history[number] = SentPayload(payload, timestamp, marker)
+        self._history[number] = SentPayload(payload, timestamp, marker, orientation)
         if len(self._history) > HISTORY_PACKETS:
             self._history.popitem(last=False)
         self._last_capture = (timestamp, now)
         self.packets += 1
         self.octets += len(payload)
-        elements = self._elements(ids, transport_sequence, now)
+        elements = self._elements(ids, transport_sequence, now, orientation)
         if not self.reported:
             elements += self._introduction(ids, ids.rid)
         if level is not None and ids.audio_level:
@@ -120,7 +122,7 @@ class SentStream:
         number = self._rtx_sequence_number
         self._rtx_sequence_number = (number + 1) & 0xFFFF
         self.retransmitted += 1
-        elements = self._elements(ids, transport_sequence, now)
+        elements = self._elements(ids, transport_sequence, now, sent.orientation)
         if not self.rtx_reported:
             elements += self._introduction(ids, ids.repaired_rid)
         return rtp.build(
@@ -155,12 +157,16 @@ class SentStream:
             if elapsed < 1 << 31:  # a remote may round its delay up past the truth
                 self.round_trip_s = elapsed / 65536
 
-    def _elements(self, ids: ExtensionIds, transport_sequence: int, now: float) -> list[tuple[int, bytes]]:
+    def _elements(
+        self, ids: ExtensionIds, transport_sequence: int, now: float, orientation: Orientation | None
+    ) -> list[tuple[int, bytes]]:
         elements: list[tuple[int, bytes]] = []
         if ids.transport_cc:
             elements.append((ids.transport_cc, (transport_sequence & 0xFFFF).to_bytes(2, "big")))
         if ids.abs_send_time:
             elements.append((ids.abs_send_time, extensions.abs_send_time(now)))
+        if orientation is not None and ids.video_orientation:
+            elements.append((ids.video_orientation, extensions.pack_orientation(orientation)))
         return elements
 
     def _introduction(self, ids: ExtensionIds, rid_extension: int) -> list[tuple[int, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from sfu.wire import rtp, rtx
-from sfu.wire.extensions import AudioLevel, ExtensionIds
+from sfu.wire.extensions import AudioLevel, ExtensionIds, Orientation
 from sfu.wire.rtcp import ReportBlock, ntp_from_unix, ntp_middle32
 from signaling.client.sending import HISTORY_PACKETS, SentStream
 
@@ -83,6 +83,16 @@ def test_nothing_is_written_that_was_not_negotiated() -> None:
         b"x", 0, marker=False, ids=ExtensionIds(), transport_sequence=1, now=0.0, level=AudioLevel(True, 0)
     )
     assert rtp.parse(packet).extensions == {}
+
+
+def test_how_a_picture_is_to_be_shown_is_said_again_when_it_is_sent_again() -> None:
+    sent, ids = stream(), ExtensionIds(video_orientation=9)
+    packet = sent.media(
+        b"x", 0, marker=True, ids=ids, transport_sequence=1, now=0.0, orientation=Orientation(3, mirrored=True)
+    )
+    again = sent.retransmission(rtp.parse(packet).sequence_number, ids=ids, transport_sequence=2, now=0.1)
+    assert again is not None
+    assert rtp.parse(packet).extensions == rtp.parse(again).extensions == {9: b"\x07"}
 
 
 def test_a_retransmission_has_its_own_stream_and_names_the_repaired_one() -> None:
