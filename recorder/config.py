@@ -81,3 +81,6 @@ class FilesConfig:
     quality: int = 23  # x264's constant rate factor
     vp8_bps: int = 1_500_000  # of webm at camera_size
     audio_bps: int = 96_000  # stereo
+    turns_per_file: int = (
+        10_000  # copy, in the manifest: how pictures are to be turned; more is no hand that holds a phone
+    )

@@ -85,8 +85,19 @@ class Track(msgspec.Struct, frozen=True):
     not_listed: int
 
 
-class File(msgspec.Struct, frozen=True):
-    """`path` is relative to the manifest. `error`: why it ends early."""
+class Turn(msgspec.Struct, frozen=True):
+    """From this time of the session on, what a file has is to be shown so: with its columns in the opposite order if it
+    is `mirrored`, then turned clockwise."""
+
+    at_s: float
+    degrees: int
+    mirrored: bool = False
+
+
+class File(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`path` is relative to the manifest. `error`: why it ends early. `turns`: how pictures that were not decoded are
+    to be shown; before the first, as they are. Players turn all pictures of the file by `container_degrees` by
+    themselves, clockwise, which is included in `turns`."""
 
     path: str
     participant: str
@@ -100,6 +111,8 @@ class File(msgspec.Struct, frozen=True):
     height: int | None
     has_sound: bool
     error: str
+    turns: list[Turn] = []
+    container_degrees: int = 0
 
 
 class Speakers(msgspec.Struct, frozen=True):

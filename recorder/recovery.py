@@ -116,6 +116,11 @@ def describe(entry: FileEntry) -> File:
         height=height,
         has_sound=entry.has_sound,
         error=entry.error,
+        turns=[
+            manifest.Turn(round(at_s, 4), 90 * orientation.turns, orientation.mirrored)
+            for at_s, orientation in entry.turns
+        ],
+        container_degrees=90 * entry.container_turns,
     )
 
 

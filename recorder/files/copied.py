@@ -4,6 +4,8 @@ What costs is what cannot be done without decoding:
 - Pictures change size where the publisher or the chosen layer did. VP8, VP9 and AV1 say so in the stream, which WebM
   permits and players follow. H.264 says so in parameter sets, which MP4 has once, in front: a new file begins.
 - Another codec, or a first picture that comes long after the sound, begins a new file, too.
+- How pictures are to be turned is listed beside the file. MP4 has one turn for all of them, which players follow: that
+  of the first, and a key frame that is to be turned otherwise begins a new file. WebM has none that all players know.
 - Silence is made of Opus packets that say so; a publisher's fast or slow clock is followed by 20 ms at a time.
 """
 
@@ -20,7 +22,7 @@ from typing import NamedTuple
 import av
 from av.audio.stream import AudioStream
 from av.container.input import InputContainer
-from av.stream import Stream
+from av.video.stream import VideoStream
 
 from recorder.config import FilesConfig
 from recorder.files.output import Output
@@ -28,6 +30,7 @@ from recorder.media import opus
 from recorder.media.frames import EncodedFrame, GapReason
 from recorder.media.layers import TimedFrame
 from sfu.core.types import Codec
+from sfu.wire.extensions import UPRIGHT, Orientation
 
 _CONTAINERS = {Codec.VP8: "webm", Codec.VP9: "webm", Codec.AV1: "webm", Codec.H264: "mp4"}
 _FOURCC = {Codec.VP8: b"VP80", Codec.VP9: b"VP90", Codec.AV1: b"AV01"}
@@ -72,6 +75,13 @@ class PacketLine:
         return placed
 
 
+class Turn(NamedTuple):
+    """From this time of the session on, pictures are to be turned so, whatever the container says."""
+
+    at_s: float
+    orientation: Orientation
+
+
 class CopiedFile:
     """One file, of one codec, from `start_s` of the session on: its time 0. Raises OSError (av's included)."""
 
@@ -79,16 +89,24 @@ class CopiedFile:
 
     def __init__(self, path: Path, start_s: float, first_picture: EncodedFrame | None, config: FilesConfig) -> None:
         self.start_s = start_s
+        self.orientation = UPRIGHT if first_picture is None else first_picture.orientation
+        self.turns = [Turn(start_s, self.orientation)] if self.orientation != UPRIGHT else []
+        self._most_turns = config.turns_per_file
+        self.container_turns = 0  # quarters, clockwise: what players do by themselves
         self.codec = None if first_picture is None else first_picture.codec
         self.parameter_sets = b"" if first_picture is None else parameter_sets(first_picture)
         self.output = Output(path, "ogg" if self.codec is None else _CONTAINERS[self.codec])
-        self._video: Stream | None = None
+        self._video: VideoStream | None = None
         if first_picture is not None:
             with _template(first_picture) as template:
                 source = template.streams.video[0]
                 self.size = (source.width, source.height)
                 self._video = self.output.container.add_stream_from_template(source, opaque=True)
                 self._video.time_base = _MS
+                # What mirrors, too, is not understood by every player; then our own turn it, and nobody else.
+                if self.output.container_name == "mp4" and not self.orientation.mirrored:
+                    self.container_turns = self.orientation.turns
+                    self._video.set_display_rotation(-90 * self.container_turns)
         # An encoder that encodes nothing: for the header it writes.
         sound = self.output.container.add_stream("libopus", rate=opus.CLOCK_RATE)
         assert isinstance(sound, AudioStream)
@@ -126,6 +144,9 @@ class CopiedFile:
         if self._picture_held is not None:
             self._mux_picture(max(at_ms, self._picture_held[0] + 1))
         self._picture_held = max(at_ms, self._written_ms + 1), timed.frame
+        before, now = (self.turns[-1].orientation if self.turns else UPRIGHT), timed.frame.orientation
+        if now != before and len(self.turns) < self._most_turns:
+            self.turns.append(Turn(timed.at_s, now))
 
     def _mux_sound(self) -> None:
         if self._sound_held is not None:
@@ -145,7 +166,13 @@ class CopiedFile:
             self._written_ms, self._picture_held = at_ms, None
 
     def _mux(
-        self, stream: Stream, bitstream: bytes, pts: int, duration: int, time_base: Fraction, key_frame: bool
+        self,
+        stream: VideoStream | AudioStream,
+        bitstream: bytes,
+        pts: int,
+        duration: int,
+        time_base: Fraction,
+        key_frame: bool,
     ) -> None:
         packet = av.Packet(bitstream)
         packet.stream = stream
@@ -210,7 +237,7 @@ class CopiedFiles:
         changed = current is None or current.codec is not frame.codec
         if current is not None and frame.codec is Codec.H264 and frame.key_frame and not changed:
             sets = parameter_sets(frame)
-            changed = bool(sets) and sets != current.parameter_sets
+            changed = (bool(sets) and sets != current.parameter_sets) or frame.orientation != current.orientation
         if changed:
             if not frame.key_frame:
                 return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorder.config import FilesConfig, Mode
-from recorder.files.copied import CopiedFiles
+from recorder.files.copied import CopiedFile, CopiedFiles, Turn
 from recorder.files.decoded import DecodedFile
 from recorder.files.names import FileNames
 from recorder.marks import TrackMarks
@@ -42,6 +42,8 @@ class FileEntry:
     has_sound: bool
     tracks: list[str] = field(default_factory=list)
     error: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    container_turns: int = 0
 
 
 @dataclass(slots=True)
@@ -112,6 +114,8 @@ class RecordingFiles:
                     [marks.id for marks in writer.tracks],
                     writer.error,
                 )
+                if isinstance(part, CopiedFile):
+                    entry.turns, entry.container_turns = part.turns, part.container_turns
                 found.append(entry)
         return found
 

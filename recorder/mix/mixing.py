@@ -106,7 +106,7 @@ def _painter(directory: Path, manifest: Manifest, layout: Layout, opened: list[P
     for file in manifest.files:
         if file.width is None:
             continue
-        source = PictureSource(directory / file.path, file.start_s)
+        source = PictureSource(directory / file.path, file.start_s, file.turns)
         opened.append(source)
         sources.setdefault((file.participant, "screen" in file.sources), []).append(source)
     names = {one.identity: one.name for one in manifest.participants}

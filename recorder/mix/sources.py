@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -13,18 +14,25 @@ from av.container.input import InputContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from recorder.files.turning import turned
+from recorder.manifest import Turn
 from recorder.media.sound import CHANNELS, RATE
+from sfu.wire.extensions import UPRIGHT, Orientation
 
 Sound = NDArray[np.float32]  # (count, channels), 1.0 is full scale
 _FUTURE_S = 1e9
+_SAME_S = 0.002  # containers have milliseconds, and each file begins at one
 
 
 class PictureSource:
     """One file. Ask for growing times."""
 
-    def __init__(self, path: Path, start_s: float) -> None:
+    def __init__(self, path: Path, start_s: float, turns: Sequence[Turn] = ()) -> None:
+        """`turns`: how its pictures are to be shown. What the container says of that is not asked."""
         self._opened = _open(path)
         self._start_s = start_s
+        self._turns = deque(turns)
+        self._orientation = UPRIGHT
         self._shown: VideoFrame | None = None
         self._shown_s = -_FUTURE_S
         self._next: VideoFrame | None = None
@@ -35,9 +43,15 @@ class PictureSource:
     def at(self, session_s: float) -> tuple[float, VideoFrame] | None:
         """(when it came, the picture) that shows at this time."""
         while self._next is not None and self._next_s <= session_s:
-            self._shown, self._shown_s = self._next, self._next_s
+            self._shown, self._shown_s = turned(self._next, self._orientation_at(self._next_s)), self._next_s
             self._advance()
         return None if self._shown is None else (self._shown_s, self._shown)
+
+    def _orientation_at(self, session_s: float) -> Orientation:
+        while self._turns and self._turns[0].at_s <= session_s + _SAME_S:
+            turn = self._turns.popleft()
+            self._orientation = Orientation(turn.degrees // 90 % 4, turn.mirrored)
+        return self._orientation
 
     def close(self) -> None:
         if self._opened is not None:

@@ -4,11 +4,14 @@
  * It reads `manifest.json` beside itself, or of the directory that `?recording=` names on this server.
  */
 
+import { keepUpright, showPart } from './parts.js';
 import { Player } from './player.js';
 import { clock, moments, speakersAt, stretches, within } from './timeline.js';
 
 /** @typedef {import('./types.js').Manifest} Manifest */
 /** @typedef {import('./types.js').Participant} Participant */
+/** @typedef {import('./parts.js').Part} Part */
+/** @typedef {{tile: HTMLElement, participant: Participant | undefined, screen: boolean, parts: Part[]}} Shown */
 
 const TICK_MS = 200;
 const VERSION = 1;
@@ -61,11 +64,11 @@ async function load(base) {
  * @param {Manifest} manifest
  * @param {URL} base
  * @param {Player} player
- * @returns {{tile: HTMLElement, participant: Participant | undefined, screen: boolean}[]}
+ * @returns {Shown[]}
  */
 function fillStage(manifest, base, player) {
   const people = new Map(manifest.participants.map((one) => [one.identity, one]));
-  /** @type {Map<string, {tile: HTMLElement, participant: Participant | undefined, screen: boolean}>} */
+  /** @type {Map<string, Shown>} */
   const tiles = new Map();
   for (const file of manifest.files) {
     const screen = file.sources.includes('screen');
@@ -81,16 +84,17 @@ function fillStage(manifest, base, player) {
         muted.ariaPressed = String(silent);
         for (const media of tile.querySelectorAll('video')) media.muted = silent;
       });
-      known = { tile, participant, screen };
+      known = { tile, participant, screen, parts: [] };
       tiles.set(key, known);
     }
     const video = make('video', { src: new URL(file.path, base).href, preload: 'auto', playsInline: true });
     video.setAttribute('aria-label', name);
     if (file.width === null) {
-      video.hidden = true;
       known.tile.prepend(make('div', { className: 'initials', textContent: name.slice(0, 2).toUpperCase(), ariaHidden: 'true' }));
     }
     known.tile.prepend(video);
+    known.parts.push({ video, file });
+    keepUpright({ video, file });
     player.add(video, file.start_s);
   }
   element('stage', HTMLElement).append(...[...tiles.values()].map(({ tile }) => tile));
@@ -185,7 +189,8 @@ async function start() {
     position.setAttribute('aria-valuetext', `${clock(at_s)} of ${clock(manifest.duration_s)}`);
     element('clock', HTMLOutputElement).textContent = clock(at_s);
     const [speaker] = speakersAt(manifest, at_s);
-    for (const { tile, participant, screen } of tiles) {
+    for (const { tile, participant, screen, parts } of tiles) {
+      tile.dataset.pictures = String(showPart(parts, at_s));
       tile.dataset.speaking = String(!screen && participant?.identity === speaker);
       tile.dataset.present = String(!participant || within(participant.presence, at_s));
     }

@@ -2,10 +2,13 @@
 
 /** @typedef {import('./types.js').Manifest} Manifest */
 /** @typedef {import('./types.js').Span} Span */
+/** @typedef {import('./types.js').File} File */
 
 /** Pauses in speech that are shorter do not end a stretch of it. */
 const BREATH_S = 1.5;
 const MOST_STRETCHES = 400;
+/** Files have milliseconds, and each begins at one. */
+const SAME_S = 0.002;
 
 /**
  * @param {number} seconds
@@ -95,4 +98,19 @@ export function moments(manifest) {
     found.push({ at_s: from_s, text: `recording paused for ${clock(to_s - from_s)}` });
   }
   return found.sort((one, other) => one.at_s - other.at_s);
+}
+
+/**
+ * How much a picture is still to be turned when its player has turned it as the file itself says.
+ *
+ * @param {File} file
+ * @param {number} at_s  of the session
+ * @returns {{degrees: number, mirrored: boolean}} to be mirrored (left to right), then turned clockwise
+ */
+export function turnAt(file, at_s) {
+  const { degrees, mirrored } = file.turns?.filter((turn) => turn.at_s <= at_s + SAME_S).at(-1) ?? { degrees: 0 };
+  const by_player = file.container_degrees ?? 0;
+  // Mirrored first: what was turned before turns the other way round.
+  const left = mirrored ? degrees + by_player : degrees - by_player;
+  return { degrees: (left + 360) % 360, mirrored: mirrored ?? false };
 }

@@ -1,4 +1,4 @@
-"""A phone that is turned in its hand, in a real call: a tap sees its pictures upright, and files have them so."""
+"""A phone that is turned in its hand, in a real call: upright in a tap, and in a mix of what was copied."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from recorder import manifest
+from recorder.mix.layouts import Region, Shows
+from recorder.mix.mixing import mix
 from sfu.core.types import Codec
+from sfu.wire.extensions import Orientation
 from signaling.client import Publication, Room, SourceToPublish, VideoFrame, connect, development_token
 from signaling.client.packetising import vp8_payloads
 from signaling.recordings.options import RecordingOptions
@@ -17,6 +21,7 @@ from tests.integration.test_recording import comes_to
 from tests.integration.test_taps import WITHIN_S, token
 from tests.recorder import turning
 from tests.recorder.clap import FPS, KEY_FRAME_EVERY
+from tests.recorder.test_turning import LAYOUT
 from tests.support.meeting import open_test_server
 
 
@@ -56,12 +61,16 @@ async def test_a_phone_that_is_turned_is_upright_in_a_tap_and_in_a_recording(tmp
         ):
             (camera,) = await room.publish([SourceToPublish("camera", Codec.VP8)])
             filming = asyncio.create_task(film(camera))
-            recording = await server.recordings.start("meeting", RecordingOptions())
+            recording = await server.recordings.start("meeting", RecordingOptions(mode="copy"))
             assert len(await seen_upright(listener, room.identity)) > len(turning.HELD)
             filming.cancel()
             await server.recordings.stop(recording.id)
         one = await comes_to(server.recordings, recording.id, "ready")
     directory = tmp_path / one.id
     (file,) = manifest.decode((directory / manifest.FILE_NAME).read_bytes()).files
-    found = turning.upright_numbers(turning.decoded(directory / file.path))
-    assert {turning.held_at(number / FPS) for number in found} == {held for _, held in turning.HELD}
+    ways = {held for _, held in turning.HELD}
+    assert {Orientation(turn.degrees // 90, turn.mirrored) for turn in file.turns} == ways
+    ada_alone = replace(LAYOUT, regions=(Region(Shows.ALL, most=1),))
+    mix(directory, tmp_path / "mix.mp4", ada_alone)
+    found = turning.upright_numbers(turning.decoded(tmp_path / "mix.mp4"))
+    assert {turning.held_at(number / FPS) for number in found} == ways

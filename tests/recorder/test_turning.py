@@ -9,11 +9,13 @@ import av
 import numpy as np
 import pytest
 
-from recorder.config import FilesConfig, MediaConfig
+from recorder.config import FilesConfig, MediaConfig, Mode
 from recorder.files.turning import turned
 from recorder.live.composite import Composite
 from recorder.live.config import LiveConfig
+from recorder.manifest import File, Turn
 from recorder.mix.layouts import Layout, Region, Shows
+from recorder.mix.mixing import mix
 from recorder.recovery import recover
 from sfu.core.types import Codec
 from sfu.wire.extensions import UPRIGHT, Orientation
@@ -21,6 +23,7 @@ from tests.recorder import clap, turning
 from tests.recorder.stage import Publisher, Stage
 
 SQUARE = FilesConfig(camera_size=(320, 320))
+COPY = FilesConfig(mode=Mode.COPY)
 NUMBERS = range(round(turning.UNTIL_S * clap.FPS))
 LAYOUT = Layout((Region(Shows.ALL),), width=320, height=320, frames_per_s=30, gap=0, label=0, speaker_border=0)
 
@@ -85,3 +88,35 @@ def test_a_live_composite_has_them_upright() -> None:
     found = turning.upright_numbers(pictures)
     assert sorted(found) == list(NUMBERS)
     assert {turning.held_at(number / clap.FPS).turns % 2 for number in found} == {0, 1}
+
+
+def told(file: File) -> list[tuple[float, Orientation]]:
+    """From where on pictures are turned otherwise, in time of the publisher."""
+    return [(round(turn.at_s - 0.03, 2), Orientation(turn.degrees // 90, turn.mirrored)) for turn in file.turns]
+
+
+@pytest.mark.parametrize("codec", [Codec.VP8, Codec.VP9])
+def test_a_copied_webm_is_as_it_was_sent_and_the_manifest_tells_how_to_turn_it(tmp_path: Path, codec: Codec) -> None:
+    (file,) = recover(stage(codec).write(tmp_path), MediaConfig(), COPY).manifest.files
+    assert told(file) == [(at_s, held) for at_s, held in turning.HELD] and file.container_degrees == 0
+    mix(tmp_path, tmp_path / "mix.mp4", LAYOUT)
+    is_whole(turning.upright_numbers(turning.decoded(tmp_path / "mix.mp4")), 320)
+
+
+def test_copied_h264_begins_a_new_file_with_the_key_frame_that_is_turned_otherwise(tmp_path: Path) -> None:
+    """A key frame each two seconds; what changes in between is in the manifest alone."""
+    files = recover(stage(Codec.H264).write(tmp_path), MediaConfig(), COPY).manifest.files
+    assert [round(file.start_s - 0.03, 2) for file in files[1:]] == [2.0, 4.0]
+    assert [file.container_degrees for file in files] == [0, 180, 90]
+    assert sorted(turn for file in files for turn in told(file)) == list(turning.HELD)
+    for file in files:
+        first, *_ = turning.decoded(tmp_path / file.path)
+        assert first.rotation % 360 == -file.container_degrees % 360  # FFmpeg's goes counter-clockwise
+    mix(tmp_path, tmp_path / "mix.mp4", LAYOUT)
+    is_whole(turning.upright_numbers(turning.decoded(tmp_path / "mix.mp4")), 320)
+
+
+def test_who_turns_a_phone_faster_than_hands_can_is_listed_up_to_a_limit(tmp_path: Path) -> None:
+    few = FilesConfig(mode=Mode.COPY, turns_per_file=3)
+    (file,) = recover(stage().write(tmp_path), MediaConfig(), few).manifest.files
+    assert len(file.turns) == 3 and isinstance(file.turns[0], Turn)

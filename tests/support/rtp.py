@@ -217,13 +217,20 @@ class VideoSource:
         """A packet on the media SSRC that carries nothing but a number."""
         return self._packet(b"", padding=100)
 
-    def repair(self, number: int, rtx_number: int, rtx_ssrc: int, payload_type: PayloadFormat = VP8_RTX) -> bytes:
-        """The packet with this number once more, by RTX."""
+    def repair(
+        self,
+        number: int,
+        rtx_number: int,
+        rtx_ssrc: int,
+        payload_type: PayloadFormat = VP8_RTX,
+        more: tuple[tuple[int, bytes], ...] = (),
+    ) -> bytes:
+        """The packet with this number once more, by RTX; `more`: further elements."""
         header = rtp.parse(self.packets[number])
         payload = rtx.wrap(self.packets[number][header.payload_offset : header.payload_end], number & 0xFFFF)
         return media_packet(
             payload_type, rtx_number, header.timestamp, rtx_ssrc, payload,
-            marker=header.marker, mid=self.mid, repaired_rid=self.rid,
+            marker=header.marker, mid=self.mid, repaired_rid=self.rid, more=more,
         )  # fmt: skip
 
     def _packet(self, payload: bytes, *, marker: bool = False, padding: int = 0) -> bytes:

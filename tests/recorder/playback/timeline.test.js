@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { correction } from '../../../recorder/playback/player.js';
-import { clock, moments, speakersAt, stretches, within } from '../../../recorder/playback/timeline.js';
+import { clock, moments, speakersAt, stretches, turnAt, within } from '../../../recorder/playback/timeline.js';
 
 const PEOPLE = [
   { identity: 'ada', name: 'Ada', consent: null, presence: [{ from_s: 0, to_s: 60 }] },
@@ -68,4 +68,17 @@ test('what is off by little is pulled, what is off by much is set', () => {
   assert.deepEqual(correction(-2), { seek: true, rate: 1 });
   assert.ok(correction(0.1).rate < 1 && correction(-0.1).rate > 1);
   assert.ok(correction(0.29).rate >= 0.92);
+});
+
+test('a picture is turned by what the player of its file has not turned already', () => {
+  const turns = [{ at_s: 2, degrees: 90 }, { at_s: 4, degrees: 270, mirrored: true }, { at_s: 6, degrees: 0 }];
+  const file = (/** @type {number} */ container_degrees) => /** @type {any} */ ({ turns, container_degrees });
+  const told = (/** @type {number} */ at_s, container = 0) => {
+    const { degrees, mirrored } = turnAt(file(container), at_s);
+    return `${degrees}${mirrored ? ' mirrored' : ''}`;
+  };
+  assert.deepEqual([0, 1.9985, 3, 4, 7].map((at_s) => told(at_s)), ['0', '90', '90', '270 mirrored', '0']);
+  // What is mirrored and was turned by 90° has to go on to 360°: mirroring has made that -90°.
+  assert.deepEqual([2, 4, 7].map((at_s) => told(at_s, 90)), ['0', '0 mirrored', '270']);
+  assert.deepEqual(turnAt(/** @type {any} */ ({}), 3), { degrees: 0, mirrored: false });
 });

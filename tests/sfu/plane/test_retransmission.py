@@ -9,6 +9,7 @@ from sfu.wire import extensions, rtx, vp8
 from tests.support.planes import TRACK, MakePlane, Scene
 from tests.support.rtp import (
     AUDIO,
+    PUBLISHER_IDS,
     VIDEO,
     VP8_RTX,
     VideoSource,
@@ -41,6 +42,21 @@ def test_a_nack_is_answered_under_the_rtx_ssrc_with_a_fresh_header(make_plane: M
     assert scene.plane.counters.retransmitted == 2
     transmission = scene.plane.transmission(100)
     assert (transmission.packets, transmission.retransmitted) == (2, 2)
+
+
+def test_how_a_picture_is_to_be_shown_is_said_again_in_both_recoveries(make_plane: MakePlane) -> None:
+    """Publishers say it in the last packet of a key frame, and that may be the one that is lost: towards us, or to him
+    who watches."""
+    scene, source = watched(make_plane)
+    first, _ = source.frame(2, key=True)
+    scene.send(first)
+    scene.send(*source.frame())
+    said = ((PUBLISHER_IDS.video_orientation, b"\x03"),)
+    (sent,) = scene.send(source.repair(1001, 50, rtx_ssrc=9, more=said))
+    assert sent.element("video_orientation") == b"\x03"
+    scene.now += 0.25
+    (again,) = scene.retransmit(sent.number)
+    assert again.element("video_orientation") == b"\x03"
 
 
 def test_the_answer_is_byte_for_byte_what_was_sent_rewritten_picture_included(make_plane: MakePlane) -> None:
