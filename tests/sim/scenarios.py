@@ -85,6 +85,21 @@ FALL = Scenario(
     ),
 )
 
+FALLS_UNDER_A_PROBE = Scenario(
+    "a link falls from 3 to 0.5 Mbit/s in the middle of the first probe",
+    cameras=(LIVELY_CAMERA_PACKETS,),
+    frame_rate=15.0,
+    key_frame_factor=8,
+    steps=(
+        Run(1.05),
+        Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
+        Run(0.7),
+        Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
+        Run(4.3),
+        Check("the half of it that had passed before raises nothing", estimate_between(0.8, 1.05, last_s=4)),
+    ),
+)
+
 FALLS_A_LITTLE = Scenario(
     "a link falls to a little less than what is sent",
     cameras=((1, 3, 5),),
@@ -293,6 +308,7 @@ SCENARIOS = (
     replace(down_and_up("the same, and a probe begins before it has shown", delay_s=0.15), seed=17),
     FALL,
     replace(FALL, sentence="a link falls just when a large picture is on its way", seed=2),
+    FALLS_UNDER_A_PROBE,
     FALLS_A_LITTLE,
     FULL_QUEUE,
     RANDOM_LOSS,

@@ -91,7 +91,11 @@ class Probing:
         return under_way
 
     def on_fall(self, rows: Rows, now: float) -> None:
-        """These were overused just now. What pictures have lost is wanted more than before, and not probed for yet."""
+        """These were overused just now. What pictures have lost is wanted more than before, and not probed for yet.
+
+        A probe that is under way began before: half of it may tell of the path as it was, and its answer is nobody's.
+        """
+        self._cluster[rows] = 0
         self._fell_at[rows] = now
         self._due_at[rows] = now + FIRST_WAIT_S
         self._wait_s[rows] = FIRST_WAIT_S

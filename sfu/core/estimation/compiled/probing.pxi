@@ -39,7 +39,7 @@ cdef class ProbingLoop:
     cdef void on_fall(self, int64_t row, double now) noexcept:
         self.fell_at[row], self.due_at[row] = now, now + self.first_wait_s
         self.wait_s[row], self.factor[row] = self.first_wait_s, self.careful
-        self.doubted_bps[row] = 0
+        self.doubted_bps[row], self.cluster[row] = 0, 0
 
     cdef bint is_due(self, int64_t row, double rate_bps, bint stands, double now) noexcept:
         if self.cluster[row] > 0 and now > self.settled_at[row] + self.never_answered_s:

@@ -119,6 +119,15 @@ def test_after_overuse_it_waits_and_is_careful_though_more_is_wanted_now() -> No
     assert prober.tried[0][1] == pytest.approx(CAREFUL * 1e6) and CAREFUL < BOLD
 
 
+def test_a_fall_makes_void_the_probe_that_was_under_way() -> None:
+    probing, row, now = probing_for(9e6), np.array([0]), 1.0
+    probe = probing.begin(0, 7, 1e6, 0.5e6, now)
+    probing.on_fall(row, now + 0.3)
+    assert not probing.expects(0, probe.cluster)
+    assert probing.is_under_way(row, np.array([now]), now + 0.3)[0], "but its queue is still its own"
+    assert probing.begin(0, 7, 0.4e6, 0.2e6, now + 0.3 + FIRST_WAIT_S).cluster != probe.cluster
+
+
 def test_when_much_more_is_wanted_than_before_it_does_not_wait() -> None:
     prober = Prober(carries_bps=1e6, goal_bps=2e6)
     prober.run(20.0)
