@@ -263,10 +263,12 @@ async def test_what_its_estimator_is_told_is_traced_when_asked_for(tmp_path: Pat
     config = WorkerConfig(worker_index=3, addresses=("127.0.0.1",), trace_estimates=str(tmp_path / "estimates"))
     running.worker = await open_worker(config, running.notices.append)
     ann, bob, _ = await watching(running)
+    trace = tmp_path / "estimates.3"
+    await until(lambda: '"take_probes"' in trace.read_text())  # a tick: media may well flow before the first
     for remote in (ann, bob):
         await remote.close()
     await running.worker.aclose()
-    lines = (tmp_path / "estimates.3").read_text().splitlines()
+    lines = trace.read_text().splitlines()
     assert lines[0] == f'["begin",{config.transports},{config.budget_bps}]'
     assert '"set_goal"' in "".join(lines) and list(replay(lines))
 
