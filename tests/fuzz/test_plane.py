@@ -14,7 +14,7 @@ import pytest
 
 from sfu.plane.interface import Counters, Datagram, Path, PlaneConfig
 from sfu.wire import red, tap
-from sfu.wire.rtcp import ReceiverReport, SenderReport, pack_compound
+from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport, pack_compound
 from tests.support.planes import PLANES, MakePlane, Scene, feedback
 from tests.support.rtp import (
     H264,
@@ -51,6 +51,7 @@ class Fuzz:
         self.slots: dict[int, int] = {}  # → Transport
         self.sinks: list[int] = []
         self.next_id = 1000
+        self.reports_polled = 0
         self.numbers: dict[tuple[Path, int], int] = {}
         for transport in (2, 3):
             self.scene.connect(transport)
@@ -75,9 +76,7 @@ class Fuzz:
             if draw.random() < 0.5:
                 arrivals = {draw.randrange(60): draw.choice((None, 5.0, 5.1)) for _ in range(3)}
                 return remote.protect_rtcp(feedback(arrivals).pack()[: draw.choice((20, 100, 100))])
-            kinds = (ReceiverReport(draw.randrange(14), ()), SenderReport(draw.randrange(14), 1, 2, 3, 4))
-            compound = pack_compound([draw.choice(kinds)])
-            return remote.protect_rtcp(compound[: draw.choice((8, 28))] + draw.randbytes(draw.randrange(40)))
+            return remote.protect_rtcp(self.reports() + draw.randbytes(draw.choice((0, 0, draw.randrange(40)))))
         try:
             protected = remote.protect(self.packet(remote))
         except pylibsrtp.Error:
@@ -87,6 +86,22 @@ class Fuzz:
             mutated[draw.randrange(len(mutated))] ^= 1 << draw.randrange(8)
             return protected._replace(payload=bytes(mutated[: draw.randrange(1, len(mutated) + 1)]))
         return protected
+
+    def reports(self) -> bytes:
+        """About anybody's Slots and what there is not; now and then cut off, or more announced than follows."""
+        draw = self.draw
+        blocks = tuple(
+            ReportBlock(ssrc, draw.randrange(256), draw.randrange(-9, 9), *(draw.randrange(1 << 32) for _ in range(4)))
+            for ssrc in draw.choices([*self.slots, draw.randrange(14)], k=draw.choice((0, 1, 2, 31)))
+        )
+        kinds = (
+            ReceiverReport(draw.randrange(14), blocks),
+            SenderReport(draw.randrange(14), draw.randrange(1 << 64), 2, 3, 4, blocks),
+        )
+        compound = bytearray(pack_compound(draw.choices(kinds, k=draw.choice((1, 1, 2)))))
+        if draw.random() < 0.1:
+            compound[0] ^= 1 << draw.randrange(8)  # version, padding, how many blocks
+        return bytes(compound[: draw.choice((8, 28, 51, 52, *(1200,) * 9))])
 
     def packet(self, remote: Remote) -> bytes:
         """Mostly one of three layers as a browser sends them, else anything."""
@@ -194,7 +209,9 @@ class Fuzz:
                 plane.set_feedback_interval(transport, draw.choice((None, 0.03, 0.1)), now)
                 plane.set_reporter(transport, draw.randrange(1 << 32), "x" * draw.randrange(33))
                 plane.send_reports([transport, transport], draw.randrange(1 << 64), now)
-                assert len(plane.poll_reports()) <= len(self.slots)
+                reports = plane.poll_reports()
+                assert len(reports) <= len(self.slots)
+                self.reports_polled += len(reports)
             case 13 if track is not None:
                 layers = self.tracks[track][1]
                 plane.announce_ssrc(track, draw.randrange(layers), draw.randrange(12), draw.random() < 0.5)
@@ -277,5 +294,7 @@ def test_no_remote_and_no_order_of_calls_upsets_the_plane(name: str, seed: int) 
 
 @pytest.mark.parametrize("name", sorted(PLANES))
 def test_the_noise_gets_far_enough_to_mean_something(name: str) -> None:
-    counters = Fuzz(PLANES[name], 108).run()
+    fuzz = Fuzz(PLANES[name], 108)
+    counters = fuzz.run()
+    assert fuzz.reports_polled > 10
     assert min(counters.forwarded // 100, counters.recovered // 10, counters.retransmitted) > 1, counters
