@@ -12,9 +12,10 @@ from typing import Final
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-# Often enough that a pause of 0.2 s is hit by one, seldom enough to cost nothing. Due at multiples of it, as a Worker's
-# rounds are, so that they share a turn of the loop where they share a loop: most of what a look costs is waking up.
-LOOK_EVERY_S: Final = 0.1
+# Often enough that a pause of a quarter of a second is always hit by one. Due at multiples of it, as a Worker's rounds
+# are, and no more often than the slowest of them, so that no look wakes a loop which they share: waking up is most of
+# what it costs.
+LOOK_EVERY_S: Final = 0.25
 BOUNDS_S: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0)
 # From joining to the first media: 0.4 s for sound and 0.8 s for pictures are what people take for at once.
 JOIN_BOUNDS_S: Final = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0)

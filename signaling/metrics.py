@@ -15,7 +15,7 @@ from signaling.recordings.uploading import UploadFigures
 from signaling.seat import SignalingCounters
 
 TIMES: Final = {
-    "sfu_event_loop_lag_seconds": "how late signaling's event loop is, looked at ten times a second",
+    "sfu_event_loop_lag_seconds": "how late signaling's event loop is, looked at four times a second",
     "sfu_join_seconds": "from the WebSocket to the answer to join, the client's part included",
     "sfu_first_media_seconds": "from having joined to the first packet sent, of who joined when others were publishing",
     "sfu_store_commit_seconds": "until what was done is kept, which answers wait for",
