@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ KEY_FRAME_REPEAT_S = 0.5
 # Called with the participant whose Track it is; `None`: nobody to count for (any more).
 VideoOf = Callable[[str], tuple[VideoMeasure, int] | None]
 AudioOf = Callable[[str], tuple[AudioMeasure, int] | None]
+
+Frame = TypeVar("Frame")
+Decoded = TypeVar("Decoded")
 
 
 class VideoListener:
@@ -52,14 +56,7 @@ class VideoListener:
 
     async def run(self) -> None:
         """Decode until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            batch = list(self._frames)
-            self._frames.clear()
-            results = await loop.run_in_executor(self._pool, _decode_video, batch)
-            now = loop.time()
+        async for results, now in _batches(self._frames, self._ready, self._pool, _decode_video):
             for arrived, size, mark in results:
                 if arrived.shown is not None:
                     measure, sender, track = arrived.shown
@@ -114,14 +111,7 @@ class AudioListener:
 
     async def run(self) -> None:
         """Decode until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            batch = list(self._frames)
-            self._frames.clear()
-            results = await loop.run_in_executor(self._pool, self._hearing.decode, batch)
-            now = loop.time()
+        async for results, now in _batches(self._frames, self._ready, self._pool, self._hearing.decode):
             for result in results:
                 result.measure.on_frame(now)
                 for heard_hz in result.heard:
@@ -141,6 +131,20 @@ class AudioListener:
         if packet.payload:
             self._frames.append((packet.payload, measure, sender))
             self._ready.set()
+
+
+async def _batches(
+    frames: deque[Frame], ready: asyncio.Event, pool: Executor, decode: Callable[[list[Frame]], list[Decoded]]
+) -> AsyncIterator[tuple[list[Decoded], float]]:
+    """What came of all that had arrived while the thread was busy, and when that was known."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await ready.wait()
+        ready.clear()
+        batch = list(frames)
+        frames.clear()
+        results = await loop.run_in_executor(pool, decode, batch)
+        yield results, loop.time()
 
 
 @dataclass(slots=True)
