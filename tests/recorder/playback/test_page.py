@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import av
 import pytest
 from aiohttp import web
+from playwright.async_api import Page
 
-from recorder.config import FilesConfig, MediaConfig
+from recorder.config import FilesConfig, MediaConfig, Mode
 from recorder.journal import SpeakersChanged
 from recorder.recovery import recover
 from sfu.core.types import Codec
+from tests.recorder import turning
+from tests.recorder.clap import FPS
 from tests.recorder.stage import Publisher, Stage
 from tests.signaling.static.test_static import in_node
 from tests.support.chromium import chromium, eventually, new_page, screenshot
@@ -25,6 +30,15 @@ PLACES = """
 () => [...document.querySelectorAll('video')].map((video) => ({
   at: video.currentTime, paused: video.paused, error: video.error?.message,
 }))
+"""
+# Names would cover numbers, and a screenshot of a tile has a little of what is around it.
+BARE = """
+() => {
+  document.body.style.background = 'black';
+  document.querySelectorAll('.tile').forEach((tile) => {
+    tile.querySelector('figcaption').hidden = true;
+  });
+}
 """
 
 
@@ -136,3 +150,49 @@ async def test_a_recording_that_is_not_there_or_elsewhere_is_told_in_words(recor
         await page.goto(f"{url}/play/index.html?recording=https://elsewhere.example/")
         await page.wait_for_selector("#problem:not([hidden])")
         assert "another server" in await page.inner_text("#problem")
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copied: one file of VP8, and of H.264 one for each key frame that was to be turned otherwise."""
+    directory = tmp_path_factory.mktemp("turned")
+
+    def held(identity: str, codec: Codec, first: int) -> Publisher:
+        later, until_s = (0.0, turning.pictures(codec)), turning.UNTIL_S
+        return Publisher(
+            identity, codec, first=first, sound=False, until_s=until_s, later=later, orientations=turning.HELD
+        )
+
+    stage = Stage([held("ada", Codec.VP8, 1), held("bob", Codec.H264, 5)], until_s=turning.UNTIL_S + 0.5)
+    recover(stage.write(directory), MediaConfig(), FilesConfig(mode=Mode.COPY))
+    return directory
+
+
+async def shown(page: Page, name: str) -> dict[int, tuple[int, int]]:
+    """The number of the picture in a tile, if it is upright there; and its size."""
+    tile = page.locator(".tile", has=page.locator(f"video[aria-label='{name}']"))
+    with av.open(io.BytesIO(await tile.screenshot()), "r") as opened:
+        return turning.upright_numbers(opened.decode(video=0))
+
+
+@pytest.mark.chromium
+async def test_copied_pictures_are_upright_at_any_moment(turned: Path) -> None:
+    async with served(turned) as url, chromium() as browser:
+        page = await new_page(browser)
+        await page.goto(f"{url}/play/index.html?recording=/recording/")
+        await page.wait_for_selector("#player:not([hidden])")
+        await page.evaluate(BARE)
+        for at_s in (5.6, *(from_s + 0.25 for from_s, _ in turning.HELD), 0.3):
+            await page.locator("#position").fill(f"{at_s:.1f}")
+            for name in ("Ada", "Bob"):
+
+                async def is_upright(name: str = name, at_s: float = at_s) -> bool:
+                    found = await shown(page, name)
+                    return any(abs(number / FPS - at_s) < 0.2 for number in found)
+
+                await eventually(is_upright, f"{name} upright at {at_s} s")
+                ((width, height),) = (await shown(page, name)).values()
+                sideways = turning.held_at(at_s).turns % 2 == 1
+                assert (height > width) == sideways, (name, at_s, width, height)
+            if at_s == 1.65:
+                await screenshot(page, "playback-turned")
