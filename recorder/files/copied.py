@@ -104,7 +104,8 @@ class CopiedFile:
                 self._video = self.output.container.add_stream_from_template(source, opaque=True)
                 self._video.time_base = _MS
                 # What mirrors, too, is not understood by every player; then our own turn it, and nobody else.
-                if self.output.container_name == "mp4" and not self.orientation.mirrored:
+                can_tell = self.output.container_name == "mp4" and not self.orientation.mirrored
+                if can_tell and self.orientation.turns:
                     self.container_turns = self.orientation.turns
                     self._video.set_display_rotation(-90 * self.container_turns)
         # An encoder that encodes nothing: for the header it writes.

@@ -69,7 +69,8 @@ class AudioFrame:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """`picture`: (height, width, 3), RGB. Its size changes with the layer that is sent."""
+    """`picture`: (height, width, 3), RGB, turned as its sender wants it. Its size changes with the layer that is sent,
+    and when a phone is turned."""
 
     participant: str
     track: str

@@ -64,6 +64,18 @@ def test_turned_is_what_it_was_before_it_was_sent(orientation: Orientation, size
         assert (lines[: plane.height, : plane.width] == samples).all()
 
 
+@pytest.mark.parametrize("form", ["yuv444p", "yuv420p10le", "yuvj420p"])
+def test_whatever_decoders_give_is_turned(form: str) -> None:
+    bright = np.full((96, 160, 3), 40, np.uint8)
+    bright[:48, :80] = 220  # at the left above: a quarter turn later at the right
+    frame = av.VideoFrame.from_ndarray(bright, format="rgb24").reformat(format=form)
+    frame.pts, frame.time_base = 7, Fraction(1, 90_000)
+    made = turned(frame, Orientation(1))
+    shown = np.asarray(made.to_ndarray(format="gray"))
+    assert shown.shape == (160, 96)
+    assert shown[10:70, 58:86].min() > 180 > 80 > shown[10:70, 10:38].max()
+
+
 @pytest.mark.parametrize("codec", [Codec.VP8, Codec.VP9, Codec.H264])
 def test_a_decoded_file_has_each_picture_upright_from_the_first_on_that_is_held_so(
     tmp_path: Path, codec: Codec
