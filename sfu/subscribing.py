@@ -172,17 +172,20 @@ class Subscription:
         if self.resumes_at is not None:
             return
         look_back = (now - self._context.config.look_back_s, now) if before is None and not self.is_video else None
-        self._context.plane.set_layer(self.slot.number, share.rung.layer, share.rung.temporal_id, look_back=look_back)
+        self._context.plane.set_layer(self.slot.number, *share.rung.limits, look_back=look_back)
         if self.awaited_layer is not None:
             self.track.on_wish(self.awaited_layer, now)
             if self.awaited_layer > (self.current_layer or 0):
                 self._context.estimator.expect_burst(self.slot.endpoint.number, now)
+        elif before is not None and share.rung.is_wider_than(before):
+            self.track.on_wish(share.rung.layer, now)  # it joins at a key frame, mostly
+            self._context.estimator.expect_burst(self.slot.endpoint.number, now)
 
     def resume(self, now: float) -> None:
         """With what it got last."""
         self.resumes_at = None
         if self.rung is not None:
-            self._context.plane.set_layer(self.slot.number, self.rung.layer, self.rung.temporal_id)
+            self._context.plane.set_layer(self.slot.number, *self.rung.limits)
             self.track.on_wish(self.rung.layer, now)
 
     def on_switched(self, layer: int, timestamp: int, now: float) -> None:

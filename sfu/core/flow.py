@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from operator import add, sub
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from sfu.plane.interface import LayerReception
@@ -45,6 +46,23 @@ class LayerFlow:
     parts: tuple[LayerPart, ...] = ()
 
 
+class _Look(NamedTuple):
+    """What had come of a layer by then. `layer_bytes`: by spatial and temporal id, of packets that say theirs."""
+
+    at_s: float
+    bytes: int
+    layer_bytes: tuple[tuple[int, ...], ...]
+
+    def later(self, since: _Look, until: _Look) -> _Look:
+        """As if what came in between had come before it."""
+        grown = zip(self.layer_bytes, _grown(since, until), strict=True)
+        return _Look(
+            self.at_s + until.at_s - since.at_s,
+            self.bytes + until.bytes - since.bytes,
+            tuple(tuple(map(add, row, more)) for row, more in grown),
+        )
+
+
 @dataclass(slots=True)
 class _Observed:
     ssrc: int
@@ -52,8 +70,8 @@ class _Observed:
     progressed_at: float
     others_at_progress: dict[int, int]  # layer -> its packets when this one last progressed
     flowing_since: float | None
-    sizes: deque[tuple[float, int]] = field(default_factory=deque)  # (time, bytes so far)
-    seen_muted: tuple[float, int] | None = None  # the same, at the last look while it was muted
+    looks: deque[_Look] = field(default_factory=deque)
+    seen_muted: _Look | None = None  # the last one while it was muted
 
 
 class TrackFlow:
@@ -88,15 +106,8 @@ class TrackFlow:
 
     def bitrate_bps(self, layer: int) -> int:
         observed = self._layers.get(layer)
-        if observed is None or len(observed.sizes) < 2:
-            return 0
-        sizes = observed.sizes
-        # As when they were dropped: the last look that is a whole window back, or the first there is.
-        middle = max((at for at, (time, _) in enumerate(sizes) if time <= sizes[-1][0] - BITRATE_WINDOW_S), default=0)
-        now_bps = _mean_bps(sizes[middle], sizes[-1])
-        if sizes[middle][0] - sizes[0][0] < BITRATE_WINDOW_S:
-            return now_bps
-        return min(now_bps, _mean_bps(sizes[0], sizes[middle]))
+        window = None if observed is None else _window(observed.looks)
+        return 0 if window is None else _mean_bps(*window)
 
     def layers(self, now: float) -> tuple[LayerFlow, ...]:
         """All layers seen so far, ascending."""
@@ -105,7 +116,7 @@ class TrackFlow:
         steady = {layer for layer, since in flowing.items() if now - since >= self._steady_after_s}
         usable = steady or set(flowing)
         return tuple(
-            LayerFlow(layer, layer in flowing, layer in usable, self.bitrate_bps(layer))
+            LayerFlow(layer, layer in flowing, layer in usable, *_priced(self._layers[layer].looks))
             for layer in sorted(self._layers)
         )
 
@@ -116,27 +127,62 @@ class TrackFlow:
             observed.others_at_progress = packets
             if observed.flowing_since is None:
                 observed.flowing_since = now
-                while len(observed.sizes) > 1:  # of when it was paused: the last of that is where it begins
-                    observed.sizes.popleft()
+                while len(observed.looks) > 1:  # of when it was paused: the last of that is where it begins
+                    observed.looks.popleft()
         elif now - observed.progressed_at >= self._stopped_after_s and any(
             count - observed.others_at_progress.get(layer, 0) >= OTHERS_PACKETS for layer, count in packets.items()
         ):
             observed.flowing_since = None
-        self._measure(observed, reception.bytes, now)
+        self._measure(observed, _Look(now, reception.bytes, reception.layer_bytes))
 
-    def _measure(self, observed: _Observed, size: int, now: float) -> None:
-        sizes = observed.sizes
-        if self.muted and sizes:
-            observed.seen_muted = now, size
+    def _measure(self, observed: _Observed, look: _Look) -> None:
+        looks = observed.looks
+        if self.muted and looks:
+            observed.seen_muted = look
             return
         if observed.seen_muted is not None:  # as if there had been no time between
-            later_s, more = observed.seen_muted[0] - sizes[-1][0], observed.seen_muted[1] - sizes[-1][1]
-            sizes = observed.sizes = deque((time + later_s, bytes_so_far + more) for time, bytes_so_far in sizes)
+            since, until = looks[-1], observed.seen_muted
+            looks = observed.looks = deque(each.later(since, until) for each in looks)
             observed.seen_muted = None
-        sizes.append((now, size))
-        while len(sizes) > 2 and sizes[1][0] <= now - 2 * BITRATE_WINDOW_S:
-            sizes.popleft()
+        looks.append(look)
+        while len(looks) > 2 and looks[1].at_s <= look.at_s - 2 * BITRATE_WINDOW_S:
+            looks.popleft()
 
 
-def _mean_bps(since: tuple[float, int], until: tuple[float, int]) -> int:
-    return int(8 * (until[1] - since[1]) / max(until[0] - since[0], MIN_BITRATE_SPAN_S))
+def _window(looks: deque[_Look]) -> tuple[_Look, _Look] | None:
+    """The cheaper one of the last two; None: nothing is known yet."""
+    if len(looks) < 2:
+        return None
+    # As when they were dropped: the last look that is a whole window back, or the first there is.
+    middle = max((at for at, look in enumerate(looks) if look.at_s <= looks[-1].at_s - BITRATE_WINDOW_S), default=0)
+    last, before = (looks[middle], looks[-1]), (looks[0], looks[middle])
+    if looks[middle].at_s - looks[0].at_s < BITRATE_WINDOW_S:
+        return last
+    return min(last, before, key=lambda window: _mean_bps(*window))
+
+
+def _mean_bps(since: _Look, until: _Look) -> int:
+    return int(8 * (until.bytes - since.bytes) / max(until.at_s - since.at_s, MIN_BITRATE_SPAN_S))
+
+
+def _priced(looks: deque[_Look]) -> tuple[int, tuple[LayerPart, ...]]:
+    """What a layer costs, and how that is shared out among what it is made of; nothing, where that is one."""
+    window = _window(looks)
+    if window is None:
+        return 0, ()
+    bitrate_bps = _mean_bps(*window)
+    grown = [
+        (spatial_id, temporal_id, size)
+        for spatial_id, row in enumerate(_grown(*window))
+        for temporal_id, size in enumerate(row)
+        if size > 0
+    ]
+    if len(grown) < 2:
+        return bitrate_bps, ()
+    total = sum(size for _, _, size in grown)
+    return bitrate_bps, tuple(LayerPart(s, t, bitrate_bps * size // total) for s, t, size in grown)
+
+
+def _grown(since: _Look, until: _Look) -> tuple[tuple[int, ...], ...]:
+    rows = zip(since.layer_bytes, until.layer_bytes, strict=True)
+    return tuple(tuple(map(sub, after, before)) for before, after in rows)

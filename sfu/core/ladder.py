@@ -36,13 +36,18 @@ class Rung:
     temporal_id: int | None = None
     spatial_id: int | None = None
 
+    @property
+    def limits(self) -> tuple[int, int | None, int | None]:
+        """As `Plane.set_layer` takes them."""
+        return self.layer, self.temporal_id, self.spatial_id
+
     def is_as(self, other: Rung | None) -> bool:
         """The same, whatever it costs now."""
-        return other is not None and (self.layer, self.temporal_id, self.spatial_id) == (
-            other.layer,
-            other.temporal_id,
-            other.spatial_id,
-        )
+        return other is not None and self.limits == other.limits
+
+    def is_wider_than(self, other: Rung) -> bool:
+        """By spatial layers."""
+        return other.spatial_id is not None and (self.spatial_id is None or self.spatial_id > other.spatial_id)
 
 
 def assumed_pixels(layer_count: int, *, is_screen: bool) -> int:

@@ -19,15 +19,29 @@ from sfu.wire.rtcp import ReceiverReport, ReportBlock, SenderReport
 from sfu.wire.serial import Unwrapper
 from sfu.wire.twcc import TransportFeedback
 from tests.sim.call import IDS, UNIX_AT_ZERO_S, Call, Remote
+from tests.support.layering import vp9_descriptor
 
 VIDEO_FORMATS = [PayloadFormat(96, Codec.VP8, 90_000), PayloadFormat(97, Codec.VP8, 90_000, repairs=96)]
 AUDIO_FORMATS = [PayloadFormat(111, Codec.OPUS, 48_000)]
 H264_FORMATS = [PayloadFormat(102, Codec.H264, 90_000), PayloadFormat(103, Codec.H264, 90_000, repairs=102)]
+VP9_FORMATS = [PayloadFormat(98, Codec.VP9, 90_000), PayloadFormat(99, Codec.VP9, 90_000, repairs=98)]
+PAYLOAD_TYPES = {Codec.VP8: 96, Codec.VP9: 98, Codec.H264: 102}
 PACKET_BYTES = 1000
+TEMPORAL_IDS = {1: (0,), 2: (0, 1), 3: (0, 2, 1, 2)}  # of pictures in a row, by number of temporal layers
 
 
-def vp8_payload(picture_id: int, tl0: int, *, key_frame: bool, first: bool, size: int) -> bytes:
-    descriptor = bytes((0x90 if first else 0x80, 0xE0, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, tl0 & 0xFF, 0))
+def vp8_payload(
+    picture_id: int,
+    tl0: int,
+    *,
+    key_frame: bool,
+    first: bool,
+    size: int,
+    temporal_id: int = 0,
+    layer_sync: bool = False,
+) -> bytes:
+    descriptor = bytes((0x90 if first else 0x80, 0xE0, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, tl0 & 0xFF))
+    descriptor += bytes((temporal_id << 6 | layer_sync << 5,))
     frame = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xf0\x00" if key_frame else b"\x11\x02\x00" + bytes(7)
     return (descriptor + frame).ljust(size, b"\0")
 
@@ -48,6 +62,8 @@ class SentLayer:
     next_rtx_number: int = 1000
     timestamp_base: int = 0
     picture_id: int = 100
+    tl0: int = 0
+    pictures: int = 0  # since the last key frame
     reported: bool = False  # a receiver report has named it
     wants_key_frame: bool = True
     sent: dict[int, tuple[int, bool, bytes]] = field(default_factory=dict)
@@ -68,7 +84,9 @@ class Publisher(Remote):
         key_frame_factor: int = 3,
         room: str = "room",
         formats: Sequence[PayloadFormat] = VIDEO_FORMATS,
+        scalability: tuple[int, int] = (1, 1),
     ) -> None:
+        """`scalability`: spatial and temporal layers of each of `rids`; spatial ones, where it encodes VP9."""
         super().__init__(call, name, room)
         draw = call.random.randrange
         self.video, self.audio = f"{name}-video", f"{name}-audio"
@@ -79,7 +97,8 @@ class Publisher(Remote):
         ]
         self.answers_key_frames = answers_key_frames
         self.key_frame_factor = key_frame_factor  # times as large as other frames
-        self.encodes = Codec.VP8  # or H264
+        self.encodes = formats[0].codec  # VP8, VP9 or H264
+        self.scalability = scalability
         self.requests: list[tuple[float, int]] = []  # (time, SSRC) of each PLI
         self.nacks: list[tuple[float, tuple[int, ...]]] = []
         self.feedback: list[tuple[float, TransportFeedback]] = []
@@ -147,20 +166,53 @@ class Publisher(Remote):
             key_frame, layer.wants_key_frame = layer.wants_key_frame, False
             layer.key_frames += key_frame
             layer.picture_id = (layer.picture_id + 1) & 0x7FFF
+            layer.pictures = 0 if key_frame else layer.pictures + 1
             timestamp = self._timestamp(layer)
-            count = layer.packets_per_frame * (self.key_frame_factor if key_frame else 1)
-            for index in range(count):
-                payload = h264_payload(key_frame=key_frame and index == 0)
-                if self.encodes is Codec.VP8:
-                    payload = vp8_payload(
-                        layer.picture_id, layer.picture_id, key_frame=key_frame, first=index == 0, size=PACKET_BYTES
-                    )
+            payloads = list(self._payloads(layer, key_frame=key_frame))
+            for index, payload in enumerate(payloads):
                 number, layer.next_number = layer.next_number, (layer.next_number + 1) & 0xFFFF
-                layer.sent[number] = timestamp, index == count - 1, payload
+                is_last = index == len(payloads) - 1
+                layer.sent[number] = timestamp, is_last, payload
                 layer.packets += 1
                 elements = [(IDS.mid, b"0"), (IDS.rid, layer.rid.encode())] if layer.rid and not layer.reported else []
-                payload_type = 96 if self.encodes is Codec.VP8 else 102
-                self._send(payload_type, layer.ssrc, number, timestamp, index == count - 1, payload, elements)
+                payload_type = PAYLOAD_TYPES[self.encodes]
+                self._send(payload_type, layer.ssrc, number, timestamp, is_last, payload, elements)
+
+    def _payloads(self, layer: SentLayer, *, key_frame: bool) -> Iterator[bytes]:
+        """Of one picture. Each spatial layer has two packets more than the one below it."""
+        spatial_layers, temporal_layers = self.scalability
+        pattern = TEMPORAL_IDS[temporal_layers]
+        temporal_id = pattern[layer.pictures % len(pattern)]
+        layer.tl0 += temporal_id == 0
+        joins = temporal_id == 1 or (temporal_id > 0 and (layer.pictures - 1) % len(pattern) == 0)
+        for spatial_id in range(spatial_layers):
+            count = (layer.packets_per_frame + 2 * spatial_id) * (self.key_frame_factor if key_frame else 1)
+            for index in range(count):
+                first = index == 0
+                if self.encodes is Codec.VP8:
+                    yield vp8_payload(
+                        layer.picture_id,
+                        layer.tl0,
+                        key_frame=key_frame,
+                        first=first,
+                        size=PACKET_BYTES,
+                        temporal_id=temporal_id,
+                        layer_sync=joins,
+                    )
+                elif self.encodes is Codec.VP9:
+                    descriptor = vp9_descriptor(
+                        layer.picture_id,
+                        inter_picture=not key_frame,
+                        start=first,
+                        end=index == count - 1,
+                        layers=(spatial_id, temporal_id),
+                        switching_up=joins,
+                        inter_layer=spatial_id > 0,
+                        tl0_picture_index=layer.tl0,
+                    )
+                    yield descriptor.ljust(PACKET_BYTES, b"\1")
+                else:
+                    yield h264_payload(key_frame=key_frame and first)
 
     def _send_audio(self) -> None:
         self._audio_number += 1
@@ -248,11 +300,11 @@ class Subscriber(Remote):
         self._slots: dict[str, str] = {}  # Track -> Slot
         self._by_ssrc: dict[int, Reception] = {}
 
-    def subscribe(self, track: str, max_layer: int | None = None) -> Reception:
+    def subscribe(self, track: str, max_layer: int | None = None, codec: Codec = Codec.VP8) -> Reception:
         kind = "audio" if track.endswith("-audio") else "video"
         number = len(self._slots)
         slot = f"{self.name}-slot{number}"
-        codecs = {Codec.OPUS: (111, None)} if kind == "audio" else {Codec.VP8: (96, 97)}
+        codecs = {Codec.OPUS: (111, None)} if kind == "audio" else {codec: (96, 97)}
         reply = self.call.tell(
             AddSlot, transport=self.name, slot=slot, mid=str(number), kind=kind, payload_types=codecs
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import add
 
 import pytest
 
-from sfu.core.flow import TrackFlow
+from sfu.core.flow import LayerPart, TrackFlow
 from sfu.plane.interface import LayerReception
 
 STOPPED_AFTER_S = STEADY_AFTER_S = 1.0
@@ -147,3 +148,36 @@ def test_a_layer_that_was_paused_costs_what_comes_of_it_now(paused_s: float) -> 
     for _ in range(round(6.0 / SWEEP_S)):
         assert publisher.price_bps(F) == pytest.approx(400_000, rel=0.05), f"{publisher.now} s"
         publisher.run(SWEEP_S, q=20, f=50)
+
+
+def test_a_price_is_shared_out_among_the_parts_that_came_and_a_mute_changes_none() -> None:
+    flow, now = TrackFlow(STOPPED_AFTER_S, STEADY_AFTER_S), 0.0
+    so_far: tuple[tuple[int, ...], ...] = ((0, 0), (0, 0))
+
+    def run(seconds: float, *rows: tuple[int, ...]) -> None:
+        """Bytes of each look, by spatial and temporal id; a tenth as much beside that says no layer."""
+        nonlocal now, so_far
+        for _ in range(round(seconds / SWEEP_S)):
+            now += SWEEP_S
+            so_far = tuple(tuple(map(add, before, row)) for before, row in zip(so_far, rows, strict=True))
+            size = sum(map(sum, so_far)) * 11 // 10
+            flow.on_reception([LayerReception(0, 100, None, 1 + int(40 * now), size, 0, 0, 0.0, now, so_far)], now)
+
+    def parts() -> tuple[LayerPart, ...]:
+        (layer,) = flow.layers(now)
+        assert not layer.parts or sum(part.bitrate_bps for part in layer.parts) == pytest.approx(
+            layer.bitrate_bps, abs=4
+        )
+        return layer.parts
+
+    run(6.0, (1000, 0), (0, 0))
+    assert parts() == ()
+    run(6.0, (1000, 500), (2000, 0))
+    expected = [LayerPart(0, 0, 35_200), LayerPart(0, 1, 17_600), LayerPart(1, 0, 70_400)]
+    assert [*parts()] == expected
+    flow.muted = True
+    run(3.0, (10, 0), (0, 0))
+    assert [*parts()] == expected
+    flow.muted = False
+    run(SWEEP_S, (1000, 500), (2000, 0))
+    assert [*parts()] == expected
