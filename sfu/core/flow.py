@@ -171,16 +171,14 @@ def _priced(looks: deque[_Look]) -> tuple[int, tuple[LayerPart, ...]]:
     if window is None:
         return 0, ()
     bitrate_bps = _mean_bps(*window)
-    grown = [
-        (spatial_id, temporal_id, size)
-        for spatial_id, row in enumerate(_grown(*window))
-        for temporal_id, size in enumerate(row)
-        if size > 0
-    ]
+    # Temporal layers count as one. As steps of their own they had the best layer held with half of its frames where the
+    # next lower one would do, and when the path fell from there, Chromium's picture stood still for 0.7 to 2.2 s in
+    # five quiet runs; in five without them, for 0.1 to 0.8 s.
+    grown = [(spatial_id, sum(row)) for spatial_id, row in enumerate(_grown(*window)) if any(row)]
     if len(grown) < 2:
         return bitrate_bps, ()
-    total = sum(size for _, _, size in grown)
-    return bitrate_bps, tuple(LayerPart(s, t, bitrate_bps * size // total) for s, t, size in grown)
+    total = sum(size for _, size in grown)
+    return bitrate_bps, tuple(LayerPart(spatial_id, 0, bitrate_bps * size // total) for spatial_id, size in grown)
 
 
 def _grown(since: _Look, until: _Look) -> tuple[tuple[int, ...], ...]:

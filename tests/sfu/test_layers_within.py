@@ -1,4 +1,4 @@
-"""Layers within a layer (temporal and spatial ones, SVC) are steps of the allocation: a call in virtual time."""
+"""Spatial layers within a layer (SVC) are steps of the allocation: a call in virtual time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sfu.control import Explain, Explanation, SetLayout, SubscriptionExplanation, Tile
 from sfu.core.types import Codec, PayloadFormat
 from sfu.wire import vp8, vp9
-from tests.sim.actors import VIDEO_FORMATS, VP9_FORMATS, Publisher, Reception, Subscriber
+from tests.sim.actors import VP9_FORMATS, Publisher, Reception, Subscriber
 from tests.sim.call import Call
 
 SETTLES_S = 8.0
@@ -51,28 +51,6 @@ class Watching:
             numbers.add(described.picture_id)
         assert self.codec is not Codec.VP8 or len(numbers) == 1 + max(numbers) - min(numbers)
         return spatial_ids, temporal_ids
-
-
-@pytest.mark.parametrize("formats", [VIDEO_FORMATS, VP9_FORMATS], ids=["VP8", "VP9"])
-def test_where_it_does_not_fit_it_has_fewer_frames_and_all_again_without_a_key_frame(
-    formats: Sequence[PayloadFormat],
-) -> None:
-    """20 a second in three temporal layers: 40, 80 and 160 kbit/s."""
-    watching = Watching(formats, (1, 3))
-    assert watching.arrives() == ({0}, {0, 1, 2})
-    asked = len(watching.publisher.requests)
-    steps: tuple[tuple[int | None, set[int], float | None], ...] = (
-        (120_000, {0, 1}, 15.0),
-        (60_000, {0}, 7.5),
-        (120_000, {0, 1}, 15.0),
-        (None, {0, 1, 2}, None),
-    )
-    for max_bps, temporal_ids, frame_rate in steps:
-        row = watching.settles_with(max_bps)
-        assert watching.arrives() == ({0}, temporal_ids)
-        assert (row.layer, row.frame_rate) == (0, frame_rate)
-        assert row.reason == ("nothing" if max_bps is None else "bandwidth")
-    assert len(watching.publisher.requests) == asked
 
 
 def test_where_it_does_not_fit_it_is_smaller_and_grows_again_at_a_key_frame_that_is_asked_for() -> None:
