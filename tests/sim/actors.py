@@ -30,18 +30,8 @@ PACKET_BYTES = 1000
 TEMPORAL_IDS = {1: (0,), 2: (0, 1), 3: (0, 2, 1, 2)}  # of pictures in a row, by number of temporal layers
 
 
-def vp8_payload(
-    picture_id: int,
-    tl0: int,
-    *,
-    key_frame: bool,
-    first: bool,
-    size: int,
-    temporal_id: int = 0,
-    layer_sync: bool = False,
-) -> bytes:
-    descriptor = bytes((0x90 if first else 0x80, 0xE0, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, tl0 & 0xFF))
-    descriptor += bytes((temporal_id << 6 | layer_sync << 5,))
+def vp8_payload(picture_id: int, tl0: int, *, key_frame: bool, first: bool, size: int) -> bytes:
+    descriptor = bytes((0x90 if first else 0x80, 0xE0, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, tl0 & 0xFF, 0))
     frame = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xf0\x00" if key_frame else b"\x11\x02\x00" + bytes(7)
     return (descriptor + frame).ljust(size, b"\0")
 
@@ -86,7 +76,7 @@ class Publisher(Remote):
         formats: Sequence[PayloadFormat] = VIDEO_FORMATS,
         scalability: tuple[int, int] = (1, 1),
     ) -> None:
-        """`scalability`: spatial and temporal layers of each of `rids`; spatial ones, where it encodes VP9."""
+        """`scalability`: spatial and temporal layers of each of `rids`, where it encodes VP9."""
         super().__init__(call, name, room)
         draw = call.random.randrange
         self.video, self.audio = f"{name}-video", f"{name}-audio"
@@ -191,13 +181,7 @@ class Publisher(Remote):
                 first = index == 0
                 if self.encodes is Codec.VP8:
                     yield vp8_payload(
-                        layer.picture_id,
-                        layer.tl0,
-                        key_frame=key_frame,
-                        first=first,
-                        size=PACKET_BYTES,
-                        temporal_id=temporal_id,
-                        layer_sync=joins,
+                        layer.picture_id, layer.picture_id, key_frame=key_frame, first=first, size=PACKET_BYTES
                     )
                 elif self.encodes is Codec.VP9:
                     descriptor = vp9_descriptor(
