@@ -65,7 +65,8 @@ from sfu.metrics import WorkerCollector, families
 from sfu.net.transports import Transports
 from sfu.plane.interface import TrackSpec
 from sfu.registry import Registry
-from sfu.subscribing import CLOCK_RATES, Subscription
+from sfu.subscribing import CLOCK_RATES
+from sfu.subscription import Subscription
 from sfu.wire.errors import MalformedMessage
 from sfu.wire.message import parse_sent
 

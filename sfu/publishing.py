@@ -25,7 +25,7 @@ from sfu.wire.feedback import Nack, PictureLossIndication
 
 if TYPE_CHECKING:
     from sfu.endpoint import Endpoint
-    from sfu.subscribing import Slot, Subscription
+    from sfu.subscription import Slot, Subscription
     from sfu.tapping import Tap
 
 # Numbers per NACK packet: each may need its own four bytes.

@@ -22,7 +22,7 @@ from sfu.listening import Listening
 from sfu.plane.interface import TrackSpec
 from sfu.publishing import PublishedTrack
 from sfu.reporting import Reporting
-from sfu.subscribing import Slot, Subscription
+from sfu.subscription import Slot, Subscription
 from sfu.tapping import Sink, Tap
 
 Entry = TypeVar("Entry")

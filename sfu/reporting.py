@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from sfu.context import Context
 from sfu.endpoint import Endpoint
-from sfu.subscribing import Slot
+from sfu.subscription import Slot
 from sfu.wire.rtcp import ReportBlock
 
 

@@ -185,7 +185,7 @@ def test_the_workers_shells_know_each_other_one_way_but_for_those_of_one_transpo
     for _ in shells:  # whom they know by way of others, too
         known = {module: others.union(*(known[other] for other in others)) for module, others in known.items()}
     circular = {module for module, others in known.items() if module in others}
-    assert circular == {"sfu.endpoint", "sfu.publishing", "sfu.subscribing", "sfu.tapping"}
+    assert circular == {"sfu.endpoint", "sfu.publishing", "sfu.subscribing", "sfu.subscription", "sfu.tapping"}
 
 
 def test_pure_rings_do_no_io_and_read_no_clock() -> None:
