@@ -202,10 +202,14 @@ def _fitting(rungs: tuple[Rung, ...], pixels: int | None, frame_rate: float | No
         enough = [rung.pixels for rung in rungs if rung.pixels >= ENOUGH_PIXELS * pixels]
         rungs = tuple(rung for rung in rungs if not enough or rung.pixels <= enough[0])
     if frame_rate is not None:
-        fast = [rung.frame_rate for rung in rungs if rung.frame_rate >= ENOUGH_FRAMES * frame_rate]
-        slowest = min(fast, default=None)
-        rungs = tuple(rung for rung in rungs if slowest is None or rung.frame_rate <= slowest)
+        fast = [rung for rung in rungs if rung.frame_rate >= ENOUGH_FRAMES * frame_rate]
+        rungs = tuple(rung for rung in rungs if not any(_is_slower_one(other, rung) for other in fast))
     return rungs
+
+
+def _is_slower_one(other: Rung, rung: Rung) -> bool:
+    """Of the same picture: layers' own frame rates may differ a little."""
+    return (other.layer, other.pixels) == (rung.layer, rung.pixels) and other.frame_rate < rung.frame_rate
 
 
 def _held(held: Rung | None, options: tuple[Rung, ...]) -> int:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from operator import add, sub
 from typing import TYPE_CHECKING, NamedTuple
 
+from sfu.core.frame_rate import FrameRate, of_one_track, shares_up_to
+
 if TYPE_CHECKING:
     from sfu.plane.interface import LayerReception
 
@@ -37,28 +39,35 @@ class LayerPart:
 
 @dataclass(frozen=True, slots=True)
 class LayerFlow:
-    """One layer as others may use it: `usable` implies `flows`. `parts`: of what its bitrate is made, where known."""
+    """One layer as others may use it: `usable` implies `flows`. `parts`: of what its bitrate is made, where known.
+    `frame_rate`: `None` before it is known. `frame_shares`: of frames with this temporal id or a lower one."""
 
     layer: int
     flows: bool
     usable: bool
     bitrate_bps: int
     parts: tuple[LayerPart, ...] = ()
+    frame_rate: float | None = None
+    frame_shares: tuple[float, ...] = ()
 
 
 class _Look(NamedTuple):
-    """What had come of a layer by then. `spatial_bytes`: by spatial id, of packets that say theirs."""
+    """What had come of a layer by then. `spatial_bytes`, `temporal_frames`: by id, of packets that say theirs."""
 
     at_s: float
     bytes: int
+    frames: int
     spatial_bytes: tuple[int, ...]
+    temporal_frames: tuple[int, ...]
 
     def later(self, since: _Look, until: _Look) -> _Look:
         """As if what came in between had come before it."""
         return _Look(
             self.at_s + until.at_s - since.at_s,
             self.bytes + until.bytes - since.bytes,
-            tuple(map(add, self.spatial_bytes, _grown(since, until))),
+            self.frames + until.frames - since.frames,
+            tuple(map(add, self.spatial_bytes, map(sub, until.spatial_bytes, since.spatial_bytes))),
+            tuple(map(add, self.temporal_frames, map(sub, until.temporal_frames, since.temporal_frames))),
         )
 
 
@@ -71,6 +80,7 @@ class _Observed:
     flowing_since: float | None
     looks: deque[_Look] = field(default_factory=deque)
     seen_muted: _Look | None = None  # the last one while it was muted
+    frame_rate: FrameRate = field(default_factory=FrameRate)
 
 
 class TrackFlow:
@@ -105,8 +115,7 @@ class TrackFlow:
 
     def bitrate_bps(self, layer: int) -> int:
         observed = self._layers.get(layer)
-        window = None if observed is None else _window(observed.looks)
-        return 0 if window is None else _mean_bps(*window)
+        return 0 if observed is None else _priced(observed.looks)[0]
 
     def layers(self, now: float) -> tuple[LayerFlow, ...]:
         """All layers seen so far, ascending."""
@@ -114,9 +123,18 @@ class TrackFlow:
         # What flows first is all there is to show; what joins it must prove itself.
         steady = {layer for layer, since in flowing.items() if now - since >= self._steady_after_s}
         usable = steady or set(flowing)
+        seen = sorted(self._layers.items())
+        frame_rates = of_one_track([observed.frame_rate.per_s for _, observed in seen])
         return tuple(
-            LayerFlow(layer, layer in flowing, layer in usable, *_priced(self._layers[layer].looks))
-            for layer in sorted(self._layers)
+            LayerFlow(
+                layer,
+                layer in flowing,
+                layer in usable,
+                *_priced(observed.looks),
+                frame_rate,
+                _frame_shares(observed.looks),
+            )
+            for (layer, observed), frame_rate in zip(seen, frame_rates, strict=True)
         )
 
     def _observe(self, observed: _Observed, reception: LayerReception, packets: dict[int, int], now: float) -> None:
@@ -135,7 +153,9 @@ class TrackFlow:
         # Temporal layers count as one. As steps of their own they had the best layer held with half of its frames where
         # the next lower one would do, and when the path fell from there, Chromium's picture stood still for 0.7 to
         # 2.2 s in five quiet runs; in five without them, for 0.1 to 0.8 s.
-        self._measure(observed, _Look(now, reception.bytes, tuple(map(sum, reception.layer_bytes))))
+        spatial_bytes = tuple(map(sum, reception.layer_bytes))
+        look = _Look(now, reception.bytes, reception.frames, spatial_bytes, reception.temporal_frames)
+        self._measure(observed, look)
 
     def _measure(self, observed: _Observed, look: _Look) -> None:
         looks = observed.looks
@@ -149,36 +169,52 @@ class TrackFlow:
         looks.append(look)
         while len(looks) > 2 and looks[1].at_s <= look.at_s - 2 * BITRATE_WINDOW_S:
             looks.popleft()
+        windows = [window for window in _windows(looks) if _span_s(*window) >= BITRATE_WINDOW_S]
+        if windows and observed.flowing_since is not None:
+            observed.frame_rate.on_windows([_frames_per_s(*window) for window in windows], look.at_s)
 
 
-def _window(looks: deque[_Look]) -> tuple[_Look, _Look] | None:
-    """The cheaper one of the last two; None: nothing is known yet."""
+def _windows(looks: deque[_Look]) -> list[tuple[_Look, _Look]]:
+    """The last, which may be shorter than it should while nothing is before it, and the one before."""
     if len(looks) < 2:
-        return None
+        return []
     # As when they were dropped: the last look that is a whole window back, or the first there is.
     middle = max((at for at, look in enumerate(looks) if look.at_s <= looks[-1].at_s - BITRATE_WINDOW_S), default=0)
     last, before = (looks[middle], looks[-1]), (looks[0], looks[middle])
-    if looks[middle].at_s - looks[0].at_s < BITRATE_WINDOW_S:
-        return last
-    return min(last, before, key=lambda window: _mean_bps(*window))
+    return [last] if _span_s(*before) < BITRATE_WINDOW_S else [last, before]
+
+
+def _span_s(since: _Look, until: _Look) -> float:
+    return until.at_s - since.at_s
 
 
 def _mean_bps(since: _Look, until: _Look) -> int:
-    return int(8 * (until.bytes - since.bytes) / max(until.at_s - since.at_s, MIN_BITRATE_SPAN_S))
+    return int(8 * (until.bytes - since.bytes) / max(_span_s(since, until), MIN_BITRATE_SPAN_S))
+
+
+def _frames_per_s(since: _Look, until: _Look) -> float:
+    return (until.frames - since.frames) / _span_s(since, until)
+
+
+def _frame_shares(looks: deque[_Look]) -> tuple[float, ...]:
+    if not looks:
+        return ()
+    grown = list(map(sub, looks[-1].temporal_frames, looks[0].temporal_frames))
+    return shares_up_to(grown) if any(grown) else ()
 
 
 def _priced(looks: deque[_Look]) -> tuple[int, tuple[LayerPart, ...]]:
-    """What a layer costs, and how that is shared out among what it is made of; nothing, where that is one."""
-    window = _window(looks)
-    if window is None:
+    """What a layer costs, by the cheaper one of the last two windows, and how that is shared out among what it is made
+    of; nothing, where that is one."""
+    windows = _windows(looks)
+    if not windows:
         return 0, ()
-    bitrate_bps = _mean_bps(*window)
-    grown = [(spatial_id, size) for spatial_id, size in enumerate(_grown(*window)) if size]
+    since, until = min(windows, key=lambda window: _mean_bps(*window))
+    bitrate_bps = _mean_bps(since, until)
+    grown = [
+        (spatial_id, size) for spatial_id, size in enumerate(map(sub, until.spatial_bytes, since.spatial_bytes)) if size
+    ]
     if len(grown) < 2:
         return bitrate_bps, ()
     total = sum(size for _, size in grown)
     return bitrate_bps, tuple(LayerPart(spatial_id, 0, bitrate_bps * size // total) for spatial_id, size in grown)
-
-
-def _grown(since: _Look, until: _Look) -> tuple[int, ...]:
-    return tuple(map(sub, until.spatial_bytes, since.spatial_bytes))

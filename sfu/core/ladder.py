@@ -2,7 +2,8 @@
 
 A rung is a simulcast layer, perhaps without its upper spatial and temporal layers (VP9 and AV1 SVC; temporal layers of
 VP8, too). Prices are measured (`flow.py`). Sizes are not: they would have to be read from payloads that may be
-encrypted, so each layer counts as half as wide and high as the next, and each temporal layer as half as many frames.
+encrypted, so each layer counts as half as wide and high as the next. Frames are counted, but a screen's: they come as
+it changes, and how many did just now says nothing of how many will.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sfu.core.flow import LayerFlow
 CAMERA_PIXELS = 1280 * 720
 SMALL_CAMERA_PIXELS = 640 * 360
 SCREEN_PIXELS = 1920 * 1080
-FRAME_RATE = 30.0
+FRAME_RATE = 30.0  # of a screen, and of a camera before its frames have been counted
 
 # Below this, motion is a slide show: a larger picture with fewer frames is no better than the smaller one with all.
 SMOOTH_FRAME_RATE = 14.0
@@ -64,7 +65,8 @@ def ladder(
     rungs: list[Rung] = []
     for layer in layers:
         if layer.usable:
-            rungs += _rungs_of(layer, best_pixels >> 2 * max(0, layer_count - 1 - layer.layer))
+            frame_rate = FRAME_RATE if is_screen or layer.frame_rate is None else layer.frame_rate
+            rungs += _rungs_of(layer, best_pixels >> 2 * max(0, layer_count - 1 - layer.layer), frame_rate)
     if not rungs:
         return ()
     smallest, largest = rungs[0].pixels, rungs[-1].pixels
@@ -75,28 +77,30 @@ def ladder(
         if is_screen:
             is_sensible = rung.pixels == largest or rung.frame_rate == slowest[rung.layer]
         else:
-            is_sensible = rung.pixels == smallest or rung.frame_rate >= SMOOTH_FRAME_RATE
+            is_whole = rung.temporal_id is None  # a slow camera's is not to be had faster
+            is_sensible = is_whole or rung.pixels == smallest or rung.frame_rate >= SMOOTH_FRAME_RATE
         if is_sensible and (not worthwhile or rung.bitrate_bps <= DEARER * worthwhile[-1].bitrate_bps):
             worthwhile.append(rung)
     return tuple(reversed(worthwhile))
 
 
-def _rungs_of(layer: LayerFlow, pixels: int) -> list[Rung]:
+def _rungs_of(layer: LayerFlow, pixels: int, frame_rate: float) -> list[Rung]:
     if not layer.parts:
-        return [Rung(layer.layer, layer.bitrate_bps, pixels)]
+        return [Rung(layer.layer, layer.bitrate_bps, pixels, frame_rate)]
     best_spatial = max(part.spatial_id for part in layer.parts)
-    best_temporal = max(part.temporal_id for part in layer.parts)
+    temporal_ids = sorted({part.temporal_id for part in layer.parts})
+    best_temporal = temporal_ids[-1]
     return [
         Rung(
             layer=layer.layer,
             bitrate_bps=_price_bps(layer, spatial, temporal),
             pixels=pixels >> 2 * (best_spatial - spatial),
-            frame_rate=FRAME_RATE / (1 << best_temporal - temporal),
+            frame_rate=frame_rate * (1.0 if temporal == best_temporal else layer.frame_shares[temporal]),
             temporal_id=None if temporal == best_temporal else temporal,
             spatial_id=None if spatial == best_spatial else spatial,
         )
         for spatial in range(best_spatial + 1)
-        for temporal in range(best_temporal + 1)
+        for temporal in temporal_ids
     ]
 
 

@@ -223,6 +223,7 @@ class LayerReception:
     freezes: int = 0  # gaps between two frames that browsers would call so; pauses that were meant count, too
     frozen_s: float = 0.0  # how long these took
     restored: int = 0  # packets that were lost and came back by RTX or RED: none of `packets`
+    temporal_frames: tuple[int, ...] = ()  # `frames` by temporal id, of those that say theirs
 
 
 @dataclass(frozen=True, slots=True)

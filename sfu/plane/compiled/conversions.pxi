@@ -57,6 +57,7 @@ cdef report_of(int index, const Layer *layer):
         freezes=layer.reception.freezes,
         frozen_s=layer.reception.frozen_s,
         restored=layer.reception.restored,
+        temporal_frames=temporal_frames(&layer.reception),
     )
 
 
@@ -69,6 +70,14 @@ cdef layer_bytes(const Reception *seen):
             row.append(seen.by_layer[spatial_id][temporal_id])
         rows.append(tuple(row))
     return tuple(rows)
+
+
+cdef temporal_frames(const Reception *seen):
+    cdef int temporal_id
+    row = []
+    for temporal_id in range(COUNTED_TEMPORAL_LAYERS):
+        row.append(seen.by_temporal_id[temporal_id])
+    return tuple(row)
 
 
 cdef Track *track_of_spec(int64_t id, spec) except NULL:

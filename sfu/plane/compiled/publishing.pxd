@@ -27,13 +27,16 @@ cdef inline Packet *on_media(Plane *plane, Layer *layer, const RtpHeader *header
     cdef Format *form = &layer.track.formats[header.payload_type]
     cdef Packet *packet = begin_packet(plane, header, number, now)
     cdef Packet *admitted
+    cdef bint begins_frame
     layer.restored = NULL
     packet.payload = <uint8_t *>header.payload
     packet.size = header.payload_size
-    count_arrival(&layer.reception, number, header.timestamp, header.payload_size, layer.track.clock_rate, now)
+    begins_frame = count_arrival(
+        &layer.reception, number, header.timestamp, header.payload_size, layer.track.clock_rate, now
+    )
     if form.codec != NO_CODEC and form.repairs < 0:
         read_packet(plane, layer, packet, form.codec, header, number >= expected)
-        count_layer(&layer.reception, packet)
+        count_layer(&layer.reception, packet, begins_frame)
     else:
         drop_of_layer(plane, layer, DROP_UNKNOWN_PAYLOAD_TYPE if packet.size else DROP_PADDING)
     if number > expected and packet.codec == RED:

@@ -31,12 +31,13 @@ cdef struct Reception:
     double frame_gap_s  # mean; 0 before there is one
     int codec  # of the last packet that carried anything; NO_CODEC: none did
     uint64_t by_layer[COUNTED_SPATIAL_LAYERS][COUNTED_TEMPORAL_LAYERS]
+    uint64_t by_temporal_id[COUNTED_TEMPORAL_LAYERS]  # frames
 
 
-cdef inline void count_arrival(
+cdef inline bint count_arrival(
     Reception *seen, int64_t number, uint32_t timestamp, int size, int clock_rate, double now
 ) noexcept nogil:
-    """`number` is unwrapped; `size` is the payload's."""
+    """`number` is unwrapped; `size` is the payload's. Returns whether it is the first of another frame."""
     seen.packets += 1
     seen.bytes += size
     seen.last_at = now
@@ -45,25 +46,27 @@ cdef inline void count_arrival(
     if not seen.begun or number > seen.highest:
         seen.begun = True
         seen.highest = number
-        observe_transit(seen, timestamp, clock_rate, now)
+        return observe_transit(seen, timestamp, clock_rate, now)
+    return False
 
 
-cdef inline void count_layer(Reception *seen, const Packet *packet) noexcept nogil:
+cdef inline void count_layer(Reception *seen, const Packet *packet, bint begins_frame) noexcept nogil:
     """Once it is known what the packet carries."""
+    cdef int temporal_id
     if packet.codec != NO_CODEC:
         seen.codec = packet.codec
     if packet.layering.known:
-        seen.by_layer[min(packet.layering.spatial_id, COUNTED_SPATIAL_LAYERS - 1)][
-            min(packet.layering.temporal_id, COUNTED_TEMPORAL_LAYERS - 1)
-        ] += packet.size
+        temporal_id = min(packet.layering.temporal_id, COUNTED_TEMPORAL_LAYERS - 1)
+        seen.by_layer[min(packet.layering.spatial_id, COUNTED_SPATIAL_LAYERS - 1)][temporal_id] += packet.size
+        seen.by_temporal_id[temporal_id] += begins_frame
 
 
-cdef inline void observe_transit(Reception *seen, uint32_t timestamp, int clock_rate, double now) noexcept nogil:
+cdef inline bint observe_transit(Reception *seen, uint32_t timestamp, int clock_rate, double now) noexcept nogil:
     # Only a frame's first packet: the others wait behind it at the sender, which is not the network's jitter.
     cdef double change
     if seen.has_previous:
         if not is_newer(timestamp, seen.previous_timestamp):
-            return
+            return False
         change = (now - seen.previous_at) * clock_rate - <double><uint32_t>(timestamp - seen.previous_timestamp)
         observe_gap(seen, now - seen.previous_at)
         # A longer stillness or jump of the timestamps says nothing about the network: 5 s.
@@ -73,6 +76,7 @@ cdef inline void observe_transit(Reception *seen, uint32_t timestamp, int clock_
     seen.has_previous = True
     seen.previous_timestamp = timestamp
     seen.previous_at = now
+    return True
 
 
 cdef inline void observe_gap(Reception *seen, double gap_s) noexcept nogil:

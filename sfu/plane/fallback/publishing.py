@@ -118,12 +118,12 @@ class TrackLayer:
         """A packet on the layer's own SSRC. Returns what Routes should look at, if anything."""
         number = self._numbers.unwrap(header.sequence_number)
         expected = number if self.reception.highest is None else self.reception.highest + 1
-        self.reception.count(number, header.timestamp, len(payload), self.track.clock_rate, now)
+        begins_frame = self.reception.count(number, header.timestamp, len(payload), self.track.clock_rate, now)
         form = self.track.formats.get(header.payload_type)
         packet = MediaPacket(number, header.timestamp, header.marker, None, payload, passed_on, now)
         if form is not None and form.repairs is None:
             self._read(packet, form.codec, header, newest=number >= expected)
-            self.reception.count_layer(packet)
+            self.reception.count_layer(packet, begins_frame=begins_frame)
         else:
             self._drop(DropReason.PADDING if not payload else DropReason.UNKNOWN_PAYLOAD_TYPE)
         if number > expected and packet.red is not None:
@@ -181,6 +181,7 @@ class TrackLayer:
             frames=seen.frames,
             freezes=seen.freezes,
             frozen_s=seen.frozen_s,
+            temporal_frames=seen.temporal_frames(),
         )
 
     def describe(self) -> dict[str, object]:

@@ -23,6 +23,7 @@ _LONGEST_IN_MEAN_S = 1.0
 class Reception:
     __slots__ = (
         "_by_layer",
+        "_by_temporal_id",
         "_frame_gap_s",
         "_previous",
         "bytes",
@@ -52,10 +53,11 @@ class Reception:
         self._frame_gap_s = 0.0  # mean; 0 before there is one
         self.codec: Codec | None = None  # of the last packet that carried anything
         self._by_layer = [[0] * COUNTED_TEMPORAL_LAYERS for _ in range(COUNTED_SPATIAL_LAYERS)]
+        self._by_temporal_id = [0] * COUNTED_TEMPORAL_LAYERS  # frames
         self._previous: tuple[int, float] | None = None  # (timestamp, arrival) of the newest frame's first packet
 
-    def count(self, number: int, timestamp: int, size_bytes: int, clock_rate: int, now: float) -> None:
-        """`number` is unwrapped; `size_bytes` is the payload."""
+    def count(self, number: int, timestamp: int, size_bytes: int, clock_rate: int, now: float) -> bool:
+        """`number` is unwrapped; `size_bytes` is the payload. Returns whether it is the first of another frame."""
         self.packets += 1
         self.bytes += size_bytes
         self.last_at = now
@@ -63,9 +65,10 @@ class Reception:
             self.first = number
         if self.highest is None or number > self.highest:
             self.highest = number
-            self._observe(timestamp, clock_rate, now)
+            return self._observe(timestamp, clock_rate, now)
+        return False
 
-    def count_layer(self, packet: MediaPacket) -> None:
+    def count_layer(self, packet: MediaPacket, *, begins_frame: bool) -> None:
         """Once it is known what the packet carries."""
         if packet.codec is not None:
             self.codec = packet.codec
@@ -73,22 +76,27 @@ class Reception:
             spatial_id = min(packet.layering.spatial_id, COUNTED_SPATIAL_LAYERS - 1)
             temporal_id = min(packet.layering.temporal_id, COUNTED_TEMPORAL_LAYERS - 1)
             self._by_layer[spatial_id][temporal_id] += len(packet.payload)
+            self._by_temporal_id[temporal_id] += begins_frame
 
     def layer_bytes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(map(tuple, self._by_layer))
 
-    def _observe(self, timestamp: int, clock_rate: int, now: float) -> None:
+    def temporal_frames(self) -> tuple[int, ...]:
+        return tuple(self._by_temporal_id)
+
+    def _observe(self, timestamp: int, clock_rate: int, now: float) -> bool:
         # Only a frame's first packet: the others wait behind it at the sender, which is not the network's jitter.
         if self._previous is not None:
             before, arrived = self._previous
             if not is_newer(timestamp, before, 32):
-                return
+                return False
             self._observe_gap(now - arrived)
             change = (now - arrived) * clock_rate - ((timestamp - before) & 0xFFFFFFFF)
             if abs(change) < _LONGEST_TRANSIT_CHANGE_S * clock_rate:
                 self.jitter += (abs(change) - self.jitter) / 16
         self.frames += 1
         self._previous = (timestamp, now)
+        return True
 
     def _observe_gap(self, gap_s: float) -> None:
         """Between two frames."""

@@ -26,7 +26,8 @@ NAMES = {1: "stage", 2: "ann", 3: "ben", 4: "cleo", 5: "screen", 6: "sound"}
 
 def layer(index: int, *kbps: int) -> LayerFlow:
     parts = tuple(LayerPart(0, temporal_id, rate * 1000) for temporal_id, rate in enumerate(kbps))
-    return LayerFlow(index, flows=True, usable=True, bitrate_bps=sum(kbps) * 1000, parts=parts)
+    shares = tuple(0.5 ** (len(kbps) - 1 - temporal_id) for temporal_id in range(len(kbps)))
+    return LayerFlow(index, flows=True, usable=True, bitrate_bps=sum(kbps) * 1000, parts=parts, frame_shares=shares)
 
 
 CAMERA = ladder((layer(0, 60, 40, 50), layer(1, 200, 140, 160), layer(2, 700, 500, 500)), 3, 1280 * 720)

@@ -16,7 +16,7 @@ Q, H, F = 0, 1, 2
 
 
 class Publisher:
-    """Layers at a number of packets per sweep; 1000 bytes each."""
+    """Layers at a number of packets per sweep; 1000 bytes each, and each a frame."""
 
     def __init__(self) -> None:
         self.flow = TrackFlow(STOPPED_AFTER_S, STEADY_AFTER_S)
@@ -27,7 +27,9 @@ class Publisher:
     def receptions(self) -> Iterator[LayerReception]:
         for layer, packets in self.packets.items():
             ssrc = self.ssrcs.get(layer, 100 + layer)
-            yield LayerReception(layer, ssrc, None, packets, 1000 * packets, 0, packets - 1, 0.0, self.now)
+            yield LayerReception(
+                layer, ssrc, None, packets, 1000 * packets, 0, packets - 1, 0.0, self.now, frames=packets
+            )
 
     def run(self, seconds: float, **packets_per_second: float) -> None:
         """Keywords name layers (q, h, f)."""
@@ -44,6 +46,9 @@ class Publisher:
 
     def price_bps(self, layer: int) -> int:
         return next(each.bitrate_bps for each in self.flow.layers(self.now) if each.layer == layer)
+
+    def frame_rates(self) -> list[float | None]:
+        return [layer.frame_rate for layer in self.flow.layers(self.now)]
 
     def flowing(self) -> list[int]:
         return [layer.layer for layer in self.flow.layers(self.now) if layer.flows]
@@ -181,3 +186,55 @@ def test_a_price_is_shared_out_among_the_spatial_layers_that_came_and_a_mute_cha
     flow.muted = False
     run(SWEEP_S, (1000, 500), (2000, 0))
     assert [*parts()] == expected
+
+
+def test_frames_are_counted_from_two_seconds_on_and_whoever_joins_has_as_many_as_the_others() -> None:
+    publisher = Publisher()
+    publisher.run(2.0, q=15)
+    assert publisher.frame_rates() == [None]
+    publisher.run(SWEEP_S, q=15)
+    assert publisher.frame_rates() == [pytest.approx(15, abs=0.5)]
+    publisher.run(SWEEP_S, q=15, h=15)
+    known, joined = publisher.frame_rates()
+    assert joined == known
+    publisher.run(9.75, q=15, h=15)
+    assert publisher.frame_rates() == [pytest.approx(15, abs=0.5)] * 2
+
+
+def test_a_camera_is_slower_when_it_stays_so_and_not_after_a_moment() -> None:
+    publisher = Publisher()
+    publisher.run(9.0, q=30)
+    before = publisher.frame_rates()
+    publisher.run(1.5, q=4)
+    publisher.run(1.5, q=30)
+    assert publisher.frame_rates() == before == [pytest.approx(30, abs=0.5)]
+    publisher.run(7.5, q=15)
+    assert publisher.frame_rates() == [pytest.approx(15, abs=0.5)]
+
+
+@pytest.mark.parametrize("is_muted", [True, False])
+def test_while_a_track_is_muted_or_paused_it_keeps_its_frame_rate(is_muted: bool) -> None:
+    publisher = Publisher()
+    publisher.run(9.0, q=30, h=30)
+    before = publisher.frame_rates()
+    publisher.flow.muted = is_muted
+    for _ in range(20):
+        publisher.run(1.0, q=1.0 if is_muted else 30)
+        assert publisher.frame_rates() == before
+    publisher.flow.muted = False
+    publisher.flow.on_resumed(0)
+    for _ in range(20):
+        publisher.run(SWEEP_S, q=30, h=30)
+        assert publisher.frame_rates() == before
+
+
+def test_the_frames_of_temporal_layers_are_shares_of_all() -> None:
+    flow = TrackFlow(STOPPED_AFTER_S, STEADY_AFTER_S)
+    for look in range(20):
+        temporal_frames = (look * 2, look * 2, look * 4, 0)
+        counted = LayerReception(
+            0, 100, None, 1 + look, 1000 * look, 0, 0, 0.0, 0.0, frames=8 * look, temporal_frames=temporal_frames
+        )
+        flow.on_reception([counted], look * SWEEP_S)
+    (layer,) = flow.layers(19 * SWEEP_S)
+    assert (layer.frame_rate, layer.frame_shares) == (32.0, (0.25, 0.5, 1.0, 1.0))

@@ -311,6 +311,17 @@ def test_counts_what_arrives_by_layer(make_plane: MakePlane, form: object) -> No
         [False] * 4,
     ]
     assert sum(map(sum, report.layer_bytes)) == report.bytes
+    assert report.temporal_frames == (1, 1, 1, 0) and report.frames == 3
+
+
+@FORMS
+def test_a_frame_whose_first_packets_are_lost_counts_for_its_temporal_layer(
+    make_plane: MakePlane, form: object
+) -> None:
+    scene, source = Scene(make_plane, ANY_VIDEO), layered(form, 2)
+    scene.send(*source.picture(2, key=True), *source.picture(2)[2:], *source.picture(2)[1:])
+    (report,) = scene.plane.reception(TRACK)
+    assert report.temporal_frames == (1, 1, 1, 0) and report.frames == 3
 
 
 def test_subscribers_who_do_not_know_the_descriptor_do_without(make_plane: MakePlane) -> None:
