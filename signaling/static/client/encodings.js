@@ -25,8 +25,11 @@ const REFERENCE_PIXELS = 1280 * 720;
 const REFERENCE_BPS = 1_700_000;
 const RATE_EXPONENT = 0.875;
 const LOWEST_BPS = 60_000;
-// Text needs sharp edges, and moves seldom: bits for quality, few frames. One layer: a small copy of text is unreadable.
+// Text needs sharp edges, and moves seldom: bits for quality, few frames. The copy of half the size is for paths on which
+// the other would be nothing as soon as somebody scrolls: small text is hard to read there, and headings are not.
 const SCREEN_BPS = 2_500_000;
+const SCREEN_COPY_BPS = 500_000;
+const SCREEN_COPY_FROM_PIXELS = 960 * 540;
 const SCREEN_FRAME_RATE = 15;
 const SCREEN_AUDIO_BPS = 128_000;
 // Without it, VP9 and AV1 send only the first of several encodings (Chromium 156): they take them for spatial layers.
@@ -46,8 +49,8 @@ const ASSUMED_SIZE = { width: 1280, height: 720 };
 export function encodingsFor(source, size, simulcast = true, codec = 'VP8', scalabilityMode = undefined) {
   if (source === 'microphone') return [{}];
   if (source === 'screen_audio') return [{ maxBitrate: SCREEN_AUDIO_BPS }];
-  if (source === 'screen') return [{ maxBitrate: SCREEN_BPS, maxFramerate: SCREEN_FRAME_RATE }];
   const pixels = (size.width ?? ASSUMED_SIZE.width) * (size.height ?? ASSUMED_SIZE.height);
+  if (source === 'screen') return screenEncodings(pixels, simulcast, scalabilityMode);
   const count = layerCount(pixels, simulcast);
   const mode = scalabilityMode ?? (count > 1 && LAYERED_CODECS.includes(codec) ? ONE_SIZE_THREE_RATES : undefined);
   const scalability = mode ? { scalabilityMode: mode } : {};
@@ -56,6 +59,23 @@ export function encodingsFor(source, size, simulcast = true, codec = 'VP8', scal
     const scale = 2 ** (count - 1 - index);
     return { rid, scaleResolutionDownBy: scale, maxBitrate: maxBitrate(pixels / scale ** 2), ...scalability };
   });
+}
+
+/**
+ * Temporal layers in any codec: who can be sent the large copy with few of its frames still reads it.
+ * @param {number} pixels
+ * @param {boolean | number} simulcast
+ * @param {string} [scalabilityMode]
+ * @returns {RTCRtpEncodingParameters[]}
+ */
+function screenEncodings(pixels, simulcast, scalabilityMode = ONE_SIZE_THREE_RATES) {
+  const common = { maxFramerate: SCREEN_FRAME_RATE, scalabilityMode };
+  const isOne = simulcast === false || (typeof simulcast === 'number' && simulcast < 2);
+  if (isOne || pixels < SCREEN_COPY_FROM_PIXELS) return [{ maxBitrate: SCREEN_BPS, ...common }];
+  return [
+    { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: SCREEN_COPY_BPS, ...common },
+    { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: SCREEN_BPS, ...common },
+  ];
 }
 
 /**

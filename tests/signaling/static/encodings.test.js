@@ -40,10 +40,18 @@ test('layers of VP9 and AV1 each say that they have one size, or they would be o
   assert.deepEqual(modes(false, 'VP9', 'L3T3_KEY'), ['L3T3_KEY']);
 });
 
-test('a screen has one sharp layer, whatever is asked', () => {
-  assert.deepEqual(encodingsFor('screen', { width: 1920, height: 1080 }, 3), [
-    { maxBitrate: 2_500_000, maxFramerate: 15 },
+test('a screen has a copy of half the size for thin paths, unless it is small or one layer is asked for', () => {
+  const large = { width: 1920, height: 1080 };
+  assert.deepEqual(encodingsFor('screen', large), [
+    { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000, maxFramerate: 15, scalabilityMode: 'L1T3' },
+    { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 2_500_000, maxFramerate: 15, scalabilityMode: 'L1T3' },
   ]);
+  assert.equal(encodingsFor('screen', large, 3).length, 2);
+  for (const [size, simulcast] of [[large, false], [large, 1], [{ width: 800, height: 600 }, true]]) {
+    assert.deepEqual(encodingsFor('screen', size, simulcast), [
+      { maxBitrate: 2_500_000, maxFramerate: 15, scalabilityMode: 'L1T3' },
+    ]);
+  }
 });
 
 test('audio has one encoding', () => {
