@@ -40,6 +40,17 @@ def expect(reply: AnyReply, kind: type[R]) -> R:
     return reply
 
 
+def answered(steps: Steps[T], tell: Callable[[T | Refused], None]) -> Procedure:
+    """Who asks is told in any case, also when this is cut short."""
+    told: T | Refused = Refused("unavailable", "the connection is being built anew")
+    try:
+        told = yield from steps
+    except Refused as error:
+        told = error
+    finally:
+        tell(told)
+
+
 @dataclass(slots=True)
 class _Job:
     request: int | None

@@ -12,6 +12,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sfu.core.types import Kind, TransportState
 from signaling.correspondence_messages import AnyCorrespondence, AnyCorrespondenceEvent
+from signaling.explanation_messages import Explain as Explain
+from signaling.explanation_messages import Explanation as Explanation
+from signaling.explanation_messages import TrackExplanation as TrackExplanation
 from signaling.message_values import KIND_OF_SOURCE as KIND_OF_SOURCE
 from signaling.message_values import MAX_TILES, Count
 from signaling.message_values import ConnectionName as ConnectionName
@@ -86,23 +89,6 @@ class Tile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     selected: bool = False
 
 
-class TrackExplanation(Struct, frozen=True, kw_only=True):
-    """Why a track looks as it does. Rids are empty without simulcast, and null where nothing is sent."""
-
-    track: str
-    reason: str
-    since_s: float
-    rid: str | None  # being sent
-    wanted_rid: str | None
-    ideal_rid: str | None  # if bandwidth were no object
-    bitrate_bps: int  # of what is wanted
-    missing_bps: int  # so much more would make it better
-    tile_pixels: int | None
-    score: float | None = None  # how well it gets here, 1 to 4.5
-    cause: str = "nothing"  # what costs that the most
-    loss: float = 0.0  # share of packets
-
-
 class ResumeTicket(Struct, frozen=True, kw_only=True):
     """Good for one `resume`, within so many seconds after the socket was lost."""
 
@@ -159,10 +145,6 @@ class Layout(Request, frozen=True, kw_only=True):
     tiles: Annotated[tuple[Tile, ...], Meta(max_length=MAX_TILES)] | None = None
     last_n: Count | None = None
     max_bps: Count | None = None
-
-
-class Explain(Request, frozen=True, kw_only=True):
-    """Why do we receive what we do?"""
 
 
 class Answer(Request, frozen=True, kw_only=True):
@@ -277,14 +259,6 @@ class Published(ServerMessage, frozen=True, kw_only=True):
     id: int
     sdp: str
     tracks: tuple[PublishedTrack, ...]
-
-
-class Explanation(ServerMessage, frozen=True, kw_only=True):
-    id: int
-    budget_bps: int
-    estimate_bps: int | None
-    tracks: tuple[TrackExplanation, ...]
-    quality: Quality | None = None  # one's own
 
 
 class Ok(ServerMessage, frozen=True, kw_only=True):

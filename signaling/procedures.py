@@ -4,7 +4,7 @@ moderator, means to them. Procedures run in the lane of their connection; wishes
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from signaling.auth import Grant
 from signaling.correspondence import Correspondence
@@ -57,8 +57,6 @@ from signaling.room_events import (
 )
 from signaling.subscribing import Subscribing
 
-T = TypeVar("T")
-
 PUBLISHING: Final[dict[type, Callable[..., Procedure]]] = {
     Publish: Publishing.publish,
     Unpublish: Publishing.unpublish,
@@ -82,17 +80,6 @@ WISHES: Final[dict[type, Callable[..., None]]] = {
 
 # Of the app, instead of the client.
 Question = Callable[[Subscribing], Steps[Any]]
-
-
-def answered(steps: Steps[T], tell: Callable[[T | Refused], None]) -> Procedure:
-    """Who asks is told in any case, also when this is cut short."""
-    told: T | Refused = Refused("unavailable", "the connection is being built anew")
-    try:
-        told = yield from steps
-    except Refused as error:
-        told = error
-    finally:
-        tell(told)
 
 
 def connections(

@@ -24,7 +24,7 @@ from signaling.auth import Grant
 from signaling.correspondence import Correspondence
 from signaling.errors import ProtocolError, Refused
 from signaling.expiry import Expiry, another_grant, not_refreshed, soonest
-from signaling.lane import Lane
+from signaling.lane import Lane, answered
 from signaling.limits import SessionLimits
 from signaling.messages import (
     Ack,
@@ -250,7 +250,7 @@ class ClientSession:
 
     def ask(self, question: procedures.Question, tell: Callable[[Any], None]) -> None:
         if self._subscribing is not None:
-            self._subscribe_lane.start(procedures.answered(question(self._subscribing), tell))
+            self._subscribe_lane.start(answered(question(self._subscribing), tell))
 
     # --- from the Worker, and from the shell ---
 

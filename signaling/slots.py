@@ -120,6 +120,14 @@ class SlotTable:
     def of_subscription(self, subscription: str) -> Slot | None:
         return next((slot for slot in self._slots if slot.subscription == subscription), None)
 
+    def track_of_subscription(self, subscription: str) -> RemoteTrack | None:
+        slot = self.of_subscription(subscription)
+        return None if slot is None else slot.track
+
+    def subscribed(self) -> set[str]:
+        """Tracks that may flow."""
+        return {slot.track.name for slot in self._slots if slot.track is not None and slot.subscription is not None}
+
     def holders(self) -> set[Source]:
         """Who has a pair."""
         return {place.source for place in self._places if place.source is not None and place.video is not None}

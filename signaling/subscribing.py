@@ -13,15 +13,14 @@ One offer is outstanding at a time; new Slots that are needed meanwhile go into 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable
 
 from msgspec import UNSET, UnsetType
 
 from sfu import control
-from sfu.control import Done, Failed, RemoteParameters, SlotAdded, TransportOpened
-from sfu.core.types import Kind
+from sfu.control import Done, RemoteParameters, TransportOpened
 from signaling.errors import Refused
+from signaling.explaining import explanation, of_these, unreceived
 from signaling.lane import Lane, Procedure, Steps, expect
 from signaling.limits import SessionLimits
 from signaling.messages import (
@@ -39,20 +38,21 @@ from signaling.messages import (
     Speakers,
     Subscribe,
     TrackDescription,
+    TrackExplanation,
+    TrackMuted,
     TrackPublished,
     TrackUnpublished,
     Unsubscribe,
 )
 from signaling.names import Names
-from signaling.negotiation import OFFERED_PAYLOAD_TYPES, Offerer
+from signaling.negotiation import Offerer
 from signaling.outputs import Call, Output, Send
 from signaling.room_events import Entered, LoudestChanged, MediaMoved, RoomEvent, Together
 from signaling.seating import Audience, Seating, matters, seat
-from signaling.showing import Showing, explanation
-from signaling.slots import Slot, SlotTable
+from signaling.showing import Showing
+from signaling.slot_steps import add_slots, let_flow, tell_limit
+from signaling.slots import SlotTable
 from signaling.wishes import Wish, Wishes
-
-logger = logging.getLogger(__name__)
 
 
 class Subscribing:
@@ -136,6 +136,8 @@ class Subscribing:
                 self._on_published(identity, track)
             case TrackUnpublished(track=name):
                 self._on_unpublished(name)
+            case TrackMuted(track=name, muted=muted):
+                self._wishes.mute(name, muted)
             case MediaMoved(track=name, media=media):
                 self._on_moved(name, media)
             case ParticipantJoined(participant=participant):
@@ -244,7 +246,7 @@ class Subscribing:
 
     def explain(self, request: Explain) -> Procedure:
         told = yield from self.explanation(request.id)
-        self._emit(Send(told))
+        self._emit(Send(told if request.tracks is None else of_these(told, request.tracks)))
 
     def answer(self, request: Answer) -> Procedure:
         if self._outstanding is None or self._outstanding != request.offer:
@@ -311,7 +313,11 @@ class Subscribing:
         return self._wishes.of_track(track)
 
     def explanation(self, request: int = 0) -> Steps[Explanation]:
-        return explanation(request, self._names, self.transport, self._slots, self._media)
+        def rest(explained: Collection[str]) -> Iterable[TrackExplanation]:
+            wishes, slots = self._wishes, self._slots
+            return unreceived(explained, wishes, slots, self._seating(), self._audience, self._media)
+
+        return explanation(request, self._names, self.transport, self._slots.track_of_subscription, rest)
 
     # --- reconciling ---
 
@@ -330,7 +336,7 @@ class Subscribing:
                 yield from self._open()  # and look again: more tracks may have come meanwhile
             else:
                 more = yield from add_slots(self._slots, lacking, self.transport, self._names)
-        yield from self._let_flow()
+        yield from let_flow(self._slots, self._wishes, self._media, self._identity, self._names)
         if self._outstanding is None and (self._restarted or len(self._slots) > self._offered):
             self._offer()
 
@@ -375,62 +381,3 @@ class Subscribing:
         self._outstanding = self._offers
         self._last_offer = Offer(offer=self._offers, sdp=sdp, slots=self._slots.offered())
         self._emit(Send(self._last_offer))
-
-    def _let_flow(self) -> Procedure:
-        """Subscribe what has a place that the client knows."""
-        starting: list[tuple[Slot, control.Subscribe]] = []
-        for slot in self._slots.carrying():
-            track = slot.track
-            if track is not None and slot.subscription is None and slot.negotiated:
-                media = self._media.get(track.name, track.name)
-                if media is not None and media != slot.undecodable:
-                    slot.subscription = self._names.subscription()
-                    command = control.Subscribe(
-                        call=self._names.call(),
-                        subscription=slot.subscription,
-                        slot=slot.name,
-                        track=media,
-                        max_layer=self._wishes.max_layer(track),
-                    )
-                    starting.append((slot, command))
-        replies = yield [command for _, command in starting]
-        for (slot, command), reply in zip(starting, replies, strict=True):
-            if isinstance(reply, Failed) and slot.subscription == command.subscription:
-                # The track ended, and the room is about to say so; or a limit of the Worker: the next time, then.
-                slot.subscription = None
-                if reply.code == "no_common_codec":
-                    slot.undecodable = command.track
-                logger.warning("track %s not forwarded to %s: %s", command.track, self._identity, reply.reason)
-
-
-def tell_limit(wishes: Wishes, name: str, slots: SlotTable, names: Names) -> Steps[None]:
-    """Of a track, if it is under way."""
-    slot = slots.of_track(name)
-    if slot is not None and slot.subscription is not None:
-        most = wishes.max_layer(wishes.known(name))
-        (reply,) = yield [control.LimitLayer(call=names.call(), subscription=slot.subscription, max_layer=most)]
-        expect(reply, Done)
-
-
-def add_slots(slots: SlotTable, kinds: Sequence[Kind], transport: str, names: Names) -> Steps[bool]:
-    """False when the Worker gives no more."""
-    added = [
-        control.AddSlot(
-            call=names.call(),
-            transport=transport,
-            slot=names.slot(),
-            mid=mid,
-            kind=kind,
-            payload_types=OFFERED_PAYLOAD_TYPES[kind],
-        )
-        for mid, kind in zip(slots.next_mids(len(kinds)), kinds, strict=True)
-    ]
-    replies = yield added
-    for index, (command, reply) in enumerate(zip(added, replies, strict=True)):
-        if not isinstance(reply, SlotAdded):
-            logger.warning("no more Slots on %s: %s", transport, reply)
-            # Mids follow the m-lines without gaps, so what came after the refused one goes, too.
-            yield [control.RemoveSlot(call=names.call(), slot=other.slot) for other in added[index + 1 :]]
-            return False
-        slots.add(command.slot, command.kind, reply.ssrc, reply.rtx_ssrc)
-    return True

@@ -23,6 +23,7 @@ class Wishes:
         self._theirs: dict[str, list[str]] = {}  # the same by identity
         self._wished: dict[str, None] = {}  # an ordered set of names in `_tracks`
         self._limit_rids: dict[str, str] = {}  # the best rid wished, by track
+        self._muted: set[str] = set()
 
     def __bool__(self) -> bool:
         """Something is wished."""
@@ -41,6 +42,7 @@ class Wishes:
         track = numbered(identity, description, (self._tracks[name] for name in theirs))
         self._tracks[track.name] = track
         theirs.append(track.name)
+        self.mute(track.name, description.muted)
         return track
 
     def forget(self, name: str) -> None:
@@ -52,6 +54,14 @@ class Wishes:
                 del self._theirs[track.participant]
         self.withdraw(name)
         self._limit_rids.pop(name, None)
+        self._muted.discard(name)
+
+    def mute(self, name: str, muted: bool) -> None:
+        """Its publisher has, or not any more."""
+        (self._muted.add if muted and name in self._tracks else self._muted.discard)(name)
+
+    def is_muted(self, name: str) -> bool:
+        return name in self._muted
 
     def known(self, name: str) -> RemoteTrack:
         """Raises Refused."""

@@ -13,8 +13,11 @@ from signaling.errors import Refused
 from signaling.lane import Steps
 from signaling.messages import Explanation
 from signaling.rooms import RoomDirectory
+from signaling.seat import AnySession
+from signaling.session import ClientSession
 from signaling.subscribing import Subscribing
 from signaling.switchboard import Switchboard
+from signaling.whip.session import HttpSession
 from signaling.workers import Workers
 
 # A Worker answers within milliseconds; who asked does not wait for one that is just being replaced.
@@ -43,16 +46,21 @@ class Observer:
 
     async def explanation(self, room: str, identity: str) -> Explanation:
         """Why somebody receives what he does. Raises Refused."""
-        return await self.ask_about(room, identity, methodcaller("explanation"))
+        return await self._ask_session(room, identity, lambda tell: partial(_explain, tell))
 
     async def ask_about(self, room: str, identity: str, question: Callable[[Subscribing], Steps[R]]) -> R:
         """What somebody receives; what he wishes may be changed, too. Raises Refused."""
+        return await self._ask_session(room, identity, lambda tell: methodcaller("ask", question, tell))
+
+    async def _ask_session(
+        self, room: str, identity: str, feed: Callable[[Callable[[R | Refused], None]], Callable[[AnySession], None]]
+    ) -> R:
+        """`feed`: what is done with the session, given how it tells."""
         told: asyncio.Future[R | Refused] = asyncio.get_running_loop().create_future()
         number = self.directory.session_of(room, identity)
         if number is None:
             raise Refused("unknown_participant", f"{identity} is not in the room")
-        tell = partial(_settle, told)
-        self.switchboard.feed(number, methodcaller("ask", question, tell))
+        self.switchboard.feed(number, feed(partial(_settle, told)))
         try:
             answer = await asyncio.wait_for(told, ANSWER_TIMEOUT_S)
         except TimeoutError:
@@ -73,6 +81,13 @@ class Observer:
             raise Refused("unavailable", f"the media worker answered {reply.code}")
         assert isinstance(reply, expected)
         return reply
+
+
+def _explain(tell: Callable[[Explanation | Refused], None], session: AnySession) -> None:
+    if isinstance(session, HttpSession):
+        session.explain(tell)
+    elif isinstance(session, ClientSession):
+        session.ask(Subscribing.explanation, tell)
 
 
 def _settle(told: asyncio.Future[R], answer: R) -> None:

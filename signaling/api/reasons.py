@@ -13,7 +13,7 @@ SENTENCES: Final = MappingProxyType(
         "nothing": "It gets the best there is.",
         "wish": "The client asked for no better layer.",
         "layout": "Its tile is too small to show more, or it has none.",
-        "last_n": "The client wants fewer pictures at once than there are.",
+        "last_n": "There are more pictures than are sent at once; others come first.",
         "publisher": "The publisher sends no better layer now.",
         "bandwidth": "The connection of this participant carries no more.",
         "quiet": "Others in the room are louder.",

@@ -14,13 +14,13 @@ MAX_RID_CHARACTERS: Final = 16
 
 
 class SubscriptionItem(Struct, frozen=True, kw_only=True):
-    """A track on its way to somebody, and why in this quality. Rids are empty without simulcast, and null where nothing
-    is sent. `reason` is a word of ALLOCATION.md."""
+    """A track that somebody is to receive, and why in this quality. Rids are empty without simulcast, and null where
+    nothing is sent. `reason` is a word of ALLOCATION.md."""
 
     track: str
     reason: str
     explanation: Annotated[str, Meta(description="The reason as a sentence.")]
-    since_s: Seconds
+    since_s: Annotated[Seconds | None, Meta(description="For how long it has been so; null: that is not known.")]
     rid: Annotated[str | None, Meta(description="The layer being sent.")]
     wanted_rid: Annotated[str | None, Meta(description="The layer chosen; on its way where it differs from `rid`.")]
     ideal_rid: Annotated[str | None, Meta(description="What it would be if bandwidth were no object.")]
@@ -33,7 +33,7 @@ class SubscriptionItem(Struct, frozen=True, kw_only=True):
 
 
 class SubscriptionList(Struct, frozen=True, kw_only=True):
-    """All that somebody receives."""
+    """All that somebody is to receive."""
 
     identity: str
     budget_bps: Annotated[int, Meta(description="What is spent on him at most.")]

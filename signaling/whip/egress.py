@@ -10,7 +10,7 @@ long as he publishes anything. Procedures for a Lane; see there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sfu import control
@@ -18,8 +18,16 @@ from sfu.control import Done, IceParameters, SlotAdded, TransportOpened
 from signaling.answering import Answering
 from signaling.auth import Grant
 from signaling.errors import Refused
+from signaling.explaining import explanation, unsent
 from signaling.lane import Lane, Procedure, Steps, expect
-from signaling.messages import ParticipantJoined, ParticipantLeft, TrackPublished, TrackUnpublished
+from signaling.messages import (
+    Explanation,
+    ParticipantJoined,
+    ParticipantLeft,
+    TrackExplanation,
+    TrackPublished,
+    TrackUnpublished,
+)
 from signaling.names import Names
 from signaling.negotiation import OfferedMedia, SlotLine
 from signaling.outputs import Output
@@ -91,6 +99,16 @@ class Egress:
         ]
         self._flowing = self._unsettled = True
         return self._connection.answerer.answer(self._connection.local, receive=(), send=sent)
+
+    def explanation(self) -> Steps[Explanation]:
+        tracks = {line.subscription: self._tracks.get(line.track or "") for line in self._lines if line.subscription}
+
+        def rest(explained: Collection[str]) -> list[TrackExplanation]:
+            """The viewer has none of their codecs. What has no m-line was not asked for."""
+            refused = [line.track for line in self._lines if line.track is not None and line.subscription is None]
+            return [unsent(name, "codec") for name in refused]
+
+        return explanation(0, self._names, self.transport, tracks.get, rest)
 
     def is_restart(self, ice: IceParameters) -> bool:
         return self._connection.is_restart(ice)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from sfu.control import IceParameters, TransportOpened
 from signaling.auth import Grant
 from signaling.errors import Refused
+from signaling.explaining import explanation
 from signaling.lane import Lane, Steps
 from signaling.limits import SessionLimits
-from signaling.messages import Publish, Published, TrackToPublish
+from signaling.messages import Explanation, Publish, Published, TrackToPublish
 from signaling.names import Names
 from signaling.negotiation import Answerer
 from signaling.outputs import Output, Send
@@ -39,6 +40,7 @@ class Ingestion:
         self._request = Publish(id=1, sdp=offer, tracks=wishes)
         self._emit = emit
         self._lane = lane
+        self._names = names
         self._answer = ""
         self._publishing = Publishing(
             room=grant.room,
@@ -56,6 +58,10 @@ class Ingestion:
     def begin(self) -> Steps[str]:
         yield from self._publishing.publish(self._request)
         return self._answer
+
+    def explanation(self) -> Steps[Explanation]:
+        """Nothing is received; how good the call is, is known all the same."""
+        return explanation(0, self._names, self.transport, lambda subscription: None, lambda explained: ())
 
     def is_restart(self, ice: IceParameters) -> bool:
         return self._publishing.is_restart(ice)

@@ -24,9 +24,9 @@ from sfu.core.types import TransportState
 from signaling import closing, sdp, sdp_transport
 from signaling.auth import Grant
 from signaling.errors import ProtocolError, Refused
-from signaling.lane import Lane, Procedure, Steps
+from signaling.lane import Lane, Procedure, Steps, answered
 from signaling.limits import SessionLimits
-from signaling.messages import LeaveReason, ParticipantChanged, ParticipantState
+from signaling.messages import Explanation, LeaveReason, ParticipantChanged, ParticipantState
 from signaling.names import Names
 from signaling.outputs import Announce, Call, Close, Depart, Enter, Output, Send
 from signaling.rate import Rate
@@ -48,6 +48,8 @@ class Content(Protocol):
 
     def begin(self) -> Steps[str]:
         """Returns the answer."""
+
+    def explanation(self) -> Steps[Explanation]: ...
 
     def is_restart(self, ice: IceParameters) -> bool: ...
 
@@ -196,7 +198,14 @@ class HttpSession:
         """See `next_timeout`."""
 
     def ask(self, question: object, tell: Callable[[Refused], None]) -> None:
-        tell(Refused("conflict", "who publishes or watches by HTTP is asked nothing about what it receives"))
+        tell(Refused("conflict", "who publishes or watches by HTTP says nothing of what it is to receive"))
+
+    def explain(self, tell: Callable[[Explanation | Refused], None]) -> None:
+        """Why its viewer receives what it does."""
+        if self.state is State.LIVE and self._content is not None:
+            self._lane.start(answered(self._content.explanation(), tell))
+        else:
+            tell(Refused("unavailable", "the connection is not there yet"))
 
     def on_shutdown(self) -> None:
         self._end("server_shutdown", "server_shutdown", "the server stops")

@@ -86,6 +86,7 @@ async def test_who_speaks_is_shown_large_and_a_tile_says_why_it_looks_so(
     await explains(ada, "#stage .tile", "360p: the best there is")
     await told_to_be_on_stage(ada, "bob")
     await explains(ada, "#grid .tile[data-participant^=eve]", "180p: as large as this tile needs")
+    await explains(ada, "#grid .tile[data-participant^=ada]", "Sent ")
     await screenshot(ada, "page-speaker-why")
 
     await bob.click("#toggle-microphone")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sfu import control
 from signaling.limits import SessionLimits
-from signaling.messages import Layout, SlotsChanged, Speakers, Tile
-from signaling.room_events import LoudestChanged
+from signaling.messages import Explain, Layout, SlotsChanged, Speakers, Tile, TrackMuted
+from signaling.room_events import LoudestChanged, MediaMoved
 from tests.signaling.conversations import Conversation, participant, tags, track
 from tests.signaling.test_subscribing import carried, flowing, offers
 
@@ -94,3 +95,40 @@ def test_a_client_that_missed_too_much_is_told_all_slots_anew() -> None:
         "2": "TR_1a",
         "3": "TR_1v",
     }
+
+
+# --- why there is nothing to be seen or heard of the rest -------------------------------------------------------
+
+
+def reasons(conversation: Conversation, *tracks: str) -> dict[str, str]:
+    """Of what the Worker is not asked about."""
+    conversation.say(lambda number: Explain(id=number, tracks=tracks or None))
+    (asked,) = conversation.calls
+    told = conversation.reply(control.Explanation(call=asked.call, budget_bps=1, estimate_bps=None, subscriptions=[]))
+    (explanation,) = told
+    return {row.track: row.reason for row in explanation.tracks}
+
+
+def test_who_has_no_place_is_told_why() -> None:
+    conversation = crowded()
+    assert reasons(conversation) == {"TR_2a": "quiet", "TR_2v": "last_n", "TR_3a": "quiet", "TR_3v": "last_n"}
+    shows(conversation, "TR_0v", "TR_1v", "TR_2v")
+    assert reasons(conversation) == {"TR_2a": "quiet", "TR_2v": "last_n", "TR_3a": "quiet", "TR_3v": "layout"}
+    assert reasons(conversation, "TR_3v", "TR_99") == {"TR_3v": "layout"}
+
+
+def test_who_has_no_place_and_would_send_nothing_is_told_that() -> None:
+    conversation = crowded()
+    conversation.hear(TrackMuted(identity="p3", track="TR_3a", muted=True))
+    conversation.hear(MediaMoved("TR_3v", None))
+    conversation.serve()
+    assert reasons(conversation, "TR_3a", "TR_3v") == {"TR_3a": "muted", "TR_3v": "not_sent"}
+    conversation.hear(TrackMuted(identity="p3", track="TR_3a", muted=False))
+    assert reasons(conversation, "TR_3a") == {"TR_3a": "quiet"}
+
+
+def test_who_has_a_place_that_the_client_has_not_answered_for_is_about_to_come() -> None:
+    conversation = crowded()
+    conversation.hear(LoudestChanged(frozenset({"TR_3a"})))
+    conversation.serve()
+    assert reasons(conversation, "TR_3a") == {"TR_3a": "not_connected"}

@@ -11,9 +11,11 @@ import { Showing } from './showing.js';
 import { onStage } from './stage.js';
 import { tileKey, tileStates } from './tile-states.js';
 import { Tile } from './tiles.js';
-import { qualityWords, whySilentWords, whyWords } from './words.js';
+import { qualityWords, whySentWords, whySilentWords, whyWords } from './why.js';
 
 /** @typedef {import('./tiles.js').TileState} TileState */
+/** @typedef {import('../client/types.js').Explanation} Explanation */
+/** @typedef {import('../client/types.js').Sending} Sending */
 /** @typedef {import('../client/client.js').Room} Room */
 /** @typedef {import('./preferences.js').Preferences} Preferences */
 
@@ -53,8 +55,8 @@ export class Board {
     this.#preferences = preferences;
     this.#showing = new Showing((layout) => room.view.show(layout));
     this.#explainer = new Explainer(
-      () => room.view.explain(),
-      (tile, explanation) => this.#showWhy(tile, explanation),
+      (tile) => this.#explain(tile),
+      (tile, told) => this.#showWhy(tile, told),
     );
     this.#resize.observe(this.#board);
     this.#watchLooks();
@@ -180,17 +182,35 @@ export class Board {
   }
 
   /**
-   * @param {string | null} looked key of the tile that is looked at
-   * @param {import('../client/types.js').Explanation | null} explanation
+   * @param {string} tile
+   * @returns {Promise<{sending?: Sending, explanation?: Explanation}>} one's own is asked of the browser
    */
-  #showWhy(looked, explanation) {
-    const of = (/** @type {string | null} */ id) => explanation?.tracks.find(({ track }) => track === id);
+  async #explain(tile) {
+    const state = this.#states.find((each) => tileKey(each) === tile);
+    const { track = null, voice = null, own = false } = state ?? {};
+    const local = own && track !== null ? this.#room.you.tracks.get(track) : null;
+    if (local) return local.muted ? {} : { sending: await local.sending() };
+    const tracks = [track, voice].filter((id) => id !== null);
+    return tracks.length > 0 ? { explanation: await this.#room.view.explain(tracks) } : {};
+  }
+
+  /**
+   * @param {string | null} looked key of the tile that is looked at
+   * @param {{sending?: Sending, explanation?: Explanation} | null} told
+   */
+  #showWhy(looked, told) {
+    const of = (/** @type {string | null} */ id) => told?.explanation?.tracks.find(({ track }) => track === id);
     for (const state of this.#states) {
       const tile = this.#tiles.get(tileKey(state));
       const isLooked = tileKey(state) === looked;
-      const [picture, voice] = isLooked ? [of(state.track), of(state.voice)] : [];
+      const [picture, voice, sending] = isLooked ? [of(state.track), of(state.voice), told?.sending] : [];
       const trouble = isLooked && state.quality && state.quality.level !== 'good' ? qualityWords(state.quality, state.own) : '';
-      const words = [picture && whyWords(picture, tile?.lines ?? 0), voice && whySilentWords(voice), trouble];
+      const words = [
+        sending && whySentWords(sending),
+        picture && whyWords(picture, tile?.lines ?? 0),
+        voice && whySilentWords(voice),
+        trouble,
+      ];
       tile?.showWhy(words.filter(Boolean).join('. '));
     }
   }

@@ -1,28 +1,27 @@
 /**
- * Asks the server why a picture looks as it does, while somebody points at its tile: at most once a second, and not at
- * all otherwise.
+ * Asks why a picture looks as it does, while somebody points at its tile: at most once a second, and not at all otherwise.
+ * Only about that tile: in a large room, what there is to say of all of them is a hundred times as much.
  */
 
-/** @typedef {import('../client/types.js').Explanation} Explanation */
-
 const INTERVAL_MS = 1000;
+// A pointer on its way across the page rests on no tile for so long.
+const MOVED_MS = 250;
 // A pointer that has not moved for so many answers was left there, and nobody reads.
 const ANSWERS = 10;
 
+/** @template Told */
 export class Explainer {
   #explain;
   #tell;
   /** @type {string | null} the tile that is pointed at */
   #tile = null;
-  /** @type {Explanation | null} of the last second: it is about all tiles, so the next one has its words at once */
-  #last = null;
   #left = 0;
   /** @type {ReturnType<typeof setTimeout> | 0} until the next question may be asked */
   #timer = 0;
 
   /**
-   * @param {() => Promise<Explanation>} explain asks the server
-   * @param {(tile: string | null, explanation: Explanation | null) => void} tell of this tile and no other; null: of none
+   * @param {(tile: string) => Promise<Told>} explain asks
+   * @param {(tile: string | null, told: Told | null) => void} tell of this tile and no other; null: of none, not yet
    */
   constructor(explain, tell) {
     this.#explain = explain;
@@ -32,11 +31,14 @@ export class Explainer {
   /** @param {string} tile that is pointed at, or has the focus in it */
   look(tile) {
     this.#left = ANSWERS;
+    const asked = this.#timer !== 0;
     if (tile !== this.#tile) {
       this.#tile = tile;
-      this.#tell(tile, this.#last);
+      this.#tell(tile, null);
+      clearTimeout(this.#timer);
+      if (asked) this.#timer = setTimeout(() => this.#onPause(), MOVED_MS);
     }
-    if (!this.#timer) this.#ask();
+    if (!asked) this.#ask(tile);
   }
 
   lookAway() {
@@ -50,11 +52,14 @@ export class Explainer {
     this.#tile = null;
   }
 
-  #ask() {
+  /** @param {string} tile */
+  #ask(tile) {
     this.#left--;
     this.#timer = setTimeout(() => this.#onPause(), INTERVAL_MS);
-    this.#explain().then(
-      (explanation) => this.#onAnswer(explanation),
+    this.#explain(tile).then(
+      (told) => {
+        if (tile === this.#tile) this.#tell(tile, told);
+      },
       () => undefined, // without a connection the page says so, and nothing needs explaining
     );
   }
@@ -62,14 +67,6 @@ export class Explainer {
   #onPause() {
     this.#timer = 0;
     if (this.#left <= 0) this.lookAway();
-    if (this.#tile === null) this.#last = null;
-    else this.#ask();
-  }
-
-  /** @param {Explanation} explanation */
-  #onAnswer(explanation) {
-    if (this.#tile === null) return;
-    this.#last = explanation;
-    this.#tell(this.#tile, explanation);
+    if (this.#tile !== null) this.#ask(this.#tile);
   }
 }

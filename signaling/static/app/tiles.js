@@ -7,7 +7,7 @@
 
 import { fromTemplate } from './page.js';
 import { TileTools } from './tile-tools.js';
-import { qualityWords } from './words.js';
+import { qualityWords } from './why.js';
 
 /**
  * @typedef {object} TileState

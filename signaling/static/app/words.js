@@ -1,9 +1,7 @@
 /**
- * What went wrong, in words for the person before the page: what it is, and what to do; and why a picture looks as it
- * does. Pure.
+ * What went wrong, in words for the person before the page: what it is, and what to do. Why a picture looks as it does:
+ * why.js. Pure.
  */
-
-import { bitrate } from './figures.js';
 
 /** @type {Record<string, string>} */
 const SESSION_WORDS = {
@@ -132,89 +130,6 @@ const SLOW_WORDS = {
     'Sound and picture do not get through yet. A firewall may block UDP: try another network, or ask whoever runs this one.',
   reconnecting: 'Still no connection. If this lasts, move closer to the access point or try another network.',
 };
-
-/** What keeps a picture that comes from being better, by the `reason` of PROTOCOL.md. @type {Record<string, string>} */
-const SENT_WORDS = {
-  nothing: 'the best there is',
-  layout: 'as large as this tile needs',
-  last_n: 'more pictures are shown than you asked for',
-  wish: 'as you asked for',
-  publisher: 'the sender sends nothing better right now',
-  bandwidth: 'your connection carries no more right now',
-  key_frame: 'a better picture is on its way',
-};
-
-/** Why none comes. @type {Record<string, string>} */
-const UNSENT_WORDS = {
-  layout: 'Paused: not on your screen',
-  last_n: 'Paused: others have spoken since, and you asked for fewer pictures',
-  wish: 'Paused, as you asked for',
-  publisher: 'Paused: the sender sends nothing right now',
-  bandwidth: 'Paused: your connection carries no more right now',
-  key_frame: 'The picture is on its way',
-  muted: 'Switched off by the sender',
-  not_sent: 'Nothing has come from the sender yet',
-  not_connected: 'Your connection is not there yet',
-  codec: 'This browser cannot show what the sender sends',
-};
-
-/**
- * Why a picture looks as it does, for who wonders.
- * @param {import('../client/types.js').TrackExplanation} explanation
- * @param {number} lines how many the picture has; 0: none was shown yet
- * @returns {string}
- */
-export function whyWords({ reason, rid, missing_bps: missingBps }, lines) {
-  const missing = reason === 'bandwidth' && missingBps > 0 ? ` (${bitrate(missingBps)} are missing)` : '';
-  if (rid === null) return (UNSENT_WORDS[reason] ?? 'Paused') + missing;
-  const words = (SENT_WORDS[reason] ?? UNSENT_WORDS[reason] ?? '') + missing;
-  const size = lines ? `${lines}p` : '';
-  return size && words ? `${size}: ${words}` : size || sentence(words);
-}
-
-/**
- * @param {import('../client/types.js').TrackExplanation} explanation
- * @returns {string} empty when its sound comes
- */
-export function whySilentWords({ reason }) {
-  return reason === 'quiet' ? 'Not heard: others are louder' : '';
-}
-
-/** @param {string} words */
-function sentence(words) {
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** @type {Record<import('../client/types.js').Quality['level'], string>} */
-const QUALITY_WORDS = {
-  good: 'Good connection',
-  fair: 'Fair connection',
-  poor: 'Poor connection',
-  lost: 'No connection',
-};
-
-/** By the `cause` of PROTOCOL.md. @type {Record<string, string>} */
-const CAUSE_WORDS = {
-  loss: 'packets are lost',
-  delay: 'packets take long',
-  jitter: 'packets come unevenly',
-  freezes: 'the picture freezes',
-  frame_rate: 'the picture has few frames',
-  bandwidth: 'it carries too little',
-  silence: 'nothing arrives',
-};
-
-/**
- * How good the call is for somebody, and why no better.
- * @param {import('../client/types.js').Quality} quality
- * @param {boolean} own
- */
-export function qualityWords({ level, cause, direction }, own) {
-  const why = level === 'good' ? '' : CAUSE_WORDS[cause];
-  if (!why) return QUALITY_WORDS[level];
-  const whom = own ? 'you' : 'them';
-  return `${QUALITY_WORDS[level]}: ${why}${direction ? ` on the way ${direction === 'up' ? 'from' : 'to'} ${whom}` : ''}`;
-}
 
 /**
  * Of a call that is recorded.

@@ -9,6 +9,9 @@ import { Emitter, Serial, SfuError } from './events.js';
 
 /** @typedef {import('./types.js').PublishWish} PublishWish */
 /** @typedef {import('./types.js').Source} Source */
+// Layers differ in what limits them: the processor is everybody's, and what helps there helps all.
+const LIMITS = ['cpu', 'bandwidth', 'other'];
+
 /** @typedef {PublishWish & {encodings: RTCRtpEncodingParameters[]}} PublishedWish */
 
 /** @extends {Emitter<{muted: {muted: boolean}, replaced: {}, ended: {}}>} */
@@ -20,6 +23,8 @@ export class LocalTrack extends Emitter {
   #serial = new Serial();
   #closed = false;
   #held = false;
+  /** @type {string[] | null} the layers that are to be sent; null: all */
+  #rids = null;
   /** @type {MediaStreamTrack | null} */
   #mediaTrack = null;
 
@@ -122,6 +127,7 @@ export class LocalTrack extends Emitter {
    * @param {string[]} rids `''` where there is one layer
    */
   sendLayers(rids) {
+    this.#rids = this.encodings.every(({ rid = '' }) => rids.includes(rid)) ? null : rids;
     return this.#serial.run(async () => {
       if (this.#closed) return;
       const { sender } = this.#transceiver;
@@ -132,6 +138,23 @@ export class LocalTrack extends Emitter {
   }
 
   /**
+   * How much of it is sent now, and why no more.
+   * @returns {Promise<import('./types.js').Sending>}
+   */
+  async sending() {
+    const rids = this.#rids;
+    /** @type {string[]} */
+    const reasons = [];
+    (await this.#transceiver.sender.getStats()).forEach((row) => {
+      // A layer that is not sent keeps the reason that it had last.
+      if (row.type !== 'outbound-rtp' || row.active === false) return;
+      if (row.qualityLimitationReason) reasons.push(row.qualityLimitationReason);
+    });
+    const limitedBy = LIMITS.find((reason) => reasons.includes(reason)) ?? 'none';
+    return { rids, paused: rids?.length === 0, limitedBy };
+  }
+
+  /**
    * It goes on elsewhere, under this id from now on.
    * @param {RTCRtpTransceiver} transceiver negotiated
    * @param {string} id
@@ -139,6 +162,7 @@ export class LocalTrack extends Emitter {
   move(transceiver, id) {
     this.#transceiver = transceiver;
     this.id = id;
+    this.#rids = null; // it begins with all of them
     // What a device was changed for meanwhile, or released, or opened.
     if (transceiver.sender.track !== this.#mediaTrack) {
       void transceiver.sender.replaceTrack(this.#mediaTrack).catch(() => undefined);

@@ -102,9 +102,15 @@
 
 /**
  * Why a track looks as it does: see PROTOCOL.md. Rids are null where nothing is sent.
- * @typedef {{track: string, reason: string, since_s: number, rid: string | null, wanted_rid: string | null,
+ * @typedef {{track: string, reason: string, since_s: number | null, rid: string | null, wanted_rid: string | null,
  *   ideal_rid: string | null, bitrate_bps: number, missing_bps: number, tile_pixels: number | null, score?: number,
  *   cause?: string, loss?: number}} TrackExplanation
+ */
+
+/**
+ * What we send of a track of video. `rids`: the layers that somebody shows, null: all; `paused`: there are layers, and
+ * nobody shows any. `limitedBy`: what the browser says keeps it from sending more: `none`, `cpu`, `bandwidth`, …
+ * @typedef {{rids: string[] | null, paused: boolean, limitedBy: string}} Sending
  */
 
 /** @typedef {{budget_bps: number, estimate_bps: number | null, tracks: TrackExplanation[], quality?: Quality}} Explanation */

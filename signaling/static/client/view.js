@@ -39,9 +39,12 @@ export class View extends Emitter {
     await this.#signaling.request('layout', layout);
   }
 
-  /** @returns {Promise<Explanation>} why every track that is received looks as it does */
-  explain() {
-    return this.#signaling.request('explain');
+  /**
+   * @param {string[]} [tracks] by id; default: all that is to be received
+   * @returns {Promise<Explanation>} why each of them looks as it does
+   */
+  explain(tracks) {
+    return this.#signaling.request('explain', tracks ? { tracks } : {});
   }
 
   /** @param {Speakers} speakers */

@@ -41,12 +41,16 @@ test('knows who speaks', () => {
 
 test('asks why', async () => {
   const signaling = new FakeSignaling();
-  assert.deepEqual(await new View(signaling).explain(), { budget_bps: 1, tracks: [] });
+  const view = new View(signaling);
+  assert.deepEqual(await view.explain(), { budget_bps: 1, tracks: [] });
+  await view.explain(['TR_1']);
+  assert.deepEqual(signaling.said, [{ type: 'explain' }, { type: 'explain', tracks: ['TR_1'] }]);
 });
 
-function sending(encodings, { refuses = false } = {}) {
+function sending(encodings, { refuses = false, rows = [] } = {}) {
   const set = [];
   const sender = {
+    getStats: async () => rows,
     getParameters: () => ({ encodings: encodings.map((encoding) => ({ ...encoding })) }),
     setParameters: async (parameters) => {
       if (refuses) throw new Error('not here');
@@ -79,4 +83,18 @@ test('a browser that cannot goes on with all; a closed track is left alone', asy
   track.close();
   await track.sendLayers([]);
   assert.deepEqual(set, []);
+});
+
+test('says what of it is sent, and what keeps it from being more', async () => {
+  const layer = (reason, active = true) => ({ type: 'outbound-rtp', active, qualityLimitationReason: reason });
+  const rows = [{ type: 'codec' }, layer('bandwidth'), layer('cpu', false), layer('none')];
+  const { track } = sending([{ rid: 'q' }, { rid: 'f' }], { rows });
+  assert.deepEqual(await track.sending(), { rids: null, paused: false, limitedBy: 'bandwidth' });
+  rows.push(layer('cpu'));
+  await track.sendLayers(['q']);
+  assert.deepEqual(await track.sending(), { rids: ['q'], paused: false, limitedBy: 'cpu' });
+  await track.sendLayers([]);
+  assert.deepEqual(await track.sending(), { rids: [], paused: true, limitedBy: 'cpu' });
+  await track.sendLayers(['q', 'f']);
+  assert.equal((await track.sending()).rids, null);
 });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Explainer } from '../../../signaling/static/app/explainer.js';
-import { qualityWords, whySilentWords, whyWords } from '../../../signaling/static/app/words.js';
+import { qualityWords, whySentWords, whySilentWords, whyWords } from '../../../signaling/static/app/why.js';
 
 const WORDS = [
   // reason, rid, missing, lines, words
@@ -13,7 +13,7 @@ const WORDS = [
   ['nothing', '', 0, 1080, '1080p: the best there is'],
   ['layout', 'h', 0, 360, '360p: as large as this tile needs'],
   ['layout', null, 0, 360, 'Paused: not on your screen'],
-  ['last_n', null, 0, 0, 'Paused: others have spoken since, and you asked for fewer pictures'],
+  ['last_n', null, 0, 0, 'Paused: others have spoken since, and only so many pictures are sent at once'],
   ['wish', 'q', 0, 180, '180p: as you asked for'],
   ['publisher', 'q', 0, 180, '180p: the sender sends nothing better right now'],
   ['publisher', null, 0, 180, 'Paused: the sender sends nothing right now'],
@@ -55,11 +55,29 @@ test('sound says only that others are louder', () => {
   assert.equal(whySilentWords({ reason: 'nothing' }), '');
 });
 
-/** An explainer whose server answers at once, and what it told. */
+const SENT = [
+  // layers, limited by, words
+  [null, 'none', 'Sent as good as it gets'],
+  [['q'], 'none', 'Sent small: nobody shows it larger right now'],
+  [[], 'none', 'Not sent: nobody has it on screen right now'],
+  [[], 'cpu', 'Not sent: nobody has it on screen right now'],
+  [['q'], 'cpu', 'Sent smaller or slower: this computer is too busy to send it better'],
+  [null, 'bandwidth', 'Sent smaller or slower: your connection carries no more of it'],
+  [null, 'other', 'Sent smaller or slower: the browser sends no more of it'],
+  [null, 'a reason of a later browser', 'Sent as good as it gets'],
+];
+
+for (const [rids, limitedBy, words] of SENT) {
+  test(`one's own in words: ${rids ? `“${rids}” is wanted` : 'all is wanted'}, limited by ${limitedBy}`, () => {
+    assert.equal(whySentWords({ rids, paused: rids?.length === 0, limitedBy }), words);
+  });
+}
+
+/** An explainer that is answered at once, and what it told. */
 function explaining() {
-  const said = { asked: 0, told: [] };
-  const answer = () => Promise.resolve({ budget_bps: 0, tracks: [], number: ++said.asked });
-  return { said, explainer: new Explainer(answer, (tile, explanation) => said.told.push([tile, explanation?.number ?? null])) };
+  const said = { asked: [], told: [] };
+  const answer = (tile) => Promise.resolve(said.asked.push(tile));
+  return { said, explainer: new Explainer(answer, (tile, told) => said.told.push([tile, told])) };
 }
 
 test('asks at most once a second, and not at all when nobody looks', async () => {
@@ -72,19 +90,37 @@ test('asks at most once a second, and not at all when nobody looks', async () =>
   explainer.look('bob camera');
   await Promise.resolve();
   explainer.look('bob camera');
-  explainer.look('eve camera');
-  assert.deepEqual(said.told, [['bob camera', null], ['bob camera', 1], ['eve camera', 1]]);
+  assert.deepEqual(said.told, [['bob camera', null], ['bob camera', 1]]);
   await second();
-  assert.deepEqual(said.told.at(-1), ['eve camera', 2]);
+  assert.deepEqual(said.told.at(-1), ['bob camera', 2]);
   explainer.lookAway();
   assert.deepEqual(said.told.at(-1), [null, null]);
   for (let times = 0; times < 3; times++) await second();
-  assert.equal(said.asked, 2);
+  assert.equal(said.asked.length, 2);
   explainer.look('bob camera');
   assert.deepEqual(said.told.at(-1), ['bob camera', null], 'what was said long ago is not said again');
   for (let times = 0; times < 30; times++) await second();
-  assert.equal(said.asked, 12, 'a pointer that was left there asks no more');
+  assert.equal(said.asked.length, 12, 'a pointer that was left there asks no more');
   assert.deepEqual(said.told.at(-1), [null, null]);
+  explainer.close();
+  timers.stop();
+});
+
+test('asks about the tile that is looked at, once the pointer has come to rest', async () => {
+  timers.start();
+  const { said, explainer } = explaining();
+  explainer.look('bob camera');
+  explainer.look('eve camera');
+  await Promise.resolve();
+  assert.deepEqual(said.told, [['bob camera', null], ['eve camera', null]], 'what is said of Bob is not said of Eve');
+  timers.tick(200);
+  explainer.look('dan camera');
+  timers.tick(200);
+  assert.deepEqual(said.asked, ['bob camera']);
+  timers.tick(50);
+  await Promise.resolve();
+  assert.deepEqual(said.asked, ['bob camera', 'dan camera']);
+  assert.deepEqual(said.told.at(-1), ['dan camera', 2]);
   explainer.close();
   timers.stop();
 });

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from sfu import control
 from sfu.core.types import Codec
 from sfu.wire.extensions import ExtensionIds
-from signaling.messages import ParticipantJoined, ParticipantLeft, TrackPublished, TrackUnpublished
+from signaling.errors import Refused
+from signaling.messages import Explanation, ParticipantJoined, ParticipantLeft, TrackPublished, TrackUnpublished
 from signaling.room_events import MediaMoved, RoomEvent
 from tests.signaling.conversations import entered, participant, track
 from tests.signaling.descriptions import audio, described, section, sections_of, video
+from tests.signaling.test_showing import row
 from tests.signaling.whip.exchanges import RECEIVED, Exchange, code
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
@@ -71,6 +77,19 @@ class Watcher(Exchange):
     def end(self, name: str) -> None:
         """The Worker ends the Subscriptions of a Track that ends."""
         self.flowing = {mid: track for mid, track in self.flowing.items() if track != name}
+
+    def explain(self, *rows: control.SubscriptionExplanation) -> Explanation:
+        """Asked from outside, when the Worker says this."""
+        told: list[Any] = []
+        self.do(lambda session: session.explain(told.append))
+        if self.calls:
+            call = self.calls[0].call
+            self.reply(control.Explanation(call=call, budget_bps=9, estimate_bps=8, subscriptions=[*rows]))
+        (answer,) = told
+        if isinstance(answer, Refused):
+            raise answer
+        assert isinstance(answer, Explanation)
+        return answer
 
 
 def published(identity: str, name: str, source: str = "camera") -> TrackPublished:
@@ -203,3 +222,38 @@ def test_a_track_that_ends_while_it_is_subscribed_is_forgotten() -> None:
 
 def test_nobody_watches_himself() -> None:
     assert code(Exchange("whep", "ada").post(RECEIVED)) == "not_granted"
+
+
+def test_a_viewer_is_told_about_by_track_and_rid() -> None:
+    watcher = Watcher()
+    with pytest.raises(Refused, match="not there yet"):
+        watcher.explain()
+    watcher.begin(participant("bob", track("TR_1", "microphone"), track("TR_2", "camera", ("q", "h", "f"))))
+    watcher.serve()
+    (picture,) = [
+        command.subscription
+        for command in watcher.served
+        if isinstance(command, control.Subscribe) and command.track == "TR_2"
+    ]
+    told = watcher.explain(row(picture, "bandwidth", 1, 2), row("of somebody else", "muted", 0, 0))
+    assert (told.budget_bps, told.estimate_bps) == (9, 8)
+    assert [(one.track, one.reason, one.rid, one.ideal_rid) for one in told.tracks] == [("TR_2", "bandwidth", "h", "f")]
+
+
+def test_what_a_viewer_cannot_decode_is_told() -> None:
+    watcher = Watcher()
+    watcher.begin()
+    watcher.session.on_room_event(published("bob", "TR_1"))
+    watcher.do(lambda session: None)
+    watcher.refuse("no_common_codec")
+    assert [(one.track, one.reason) for one in watcher.explain().tracks] == [("TR_1", "codec")]
+
+
+def test_who_publishes_by_http_receives_nothing() -> None:
+    publisher = Exchange("whip")
+    publisher.begin()
+    told: list[Any] = []
+    publisher.do(lambda session: session.explain(told.append))
+    call = publisher.calls[0].call
+    publisher.reply(control.Explanation(call=call, budget_bps=9, estimate_bps=None, subscriptions=[]))
+    assert [one.tracks for one in told] == [()]
