@@ -47,7 +47,8 @@ class WorkerConfig:
     levels_interval_s: float = 0.05  # how often levels are looked at. Lower: less of a first syllable is lost, at 20
     # wake-ups a second while several microphones are on
     levels_rest_s: float = 0.25  # the same where nobody has to be chosen, because no room has more than one: a lecture.
-    # With what else is looked at each 250 ms. Lower: who speaks is shown sooner; higher: seen to lag
+    # With what else is looked at each 250 ms. Ends when one begins to speak, until that is sure: as long as that takes,
+    # so that little of it is lost. Higher: who speaks is seen to lag
     quality_interval_s: float = 2.0  # how often everybody's quality is looked at: a hundred packets of a voice, two or
     # three reports of a browser. Lower: known sooner, from less
     pause_layers_after_s: float = 5.0  # a layer that nobody would show is paused then; LiveKit waits as long

@@ -4,8 +4,8 @@
                                                  └► loudest ─► Tracks that are quiet ─► their Subscriptions
                                                             └► LoudestChanged to signaling
 
-Only while an audio Track flows that is not muted, half as often where each is alone in its room. A Worker without one
-is not woken.
+Only while an audio Track flows that is not muted, and every 250 ms where each is alone in its room, until one of them
+begins to speak. A Worker without one is not woken.
 """
 
 from __future__ import annotations
@@ -71,13 +71,17 @@ class Listening:
         for name, room in self._rooms.items():
             room.speakers.on_timeout(now)
             self._settle(name, room, now)
+        if any(room.speakers.may_begin(now) for room in self._rooms.values()):
+            self._look_again(self._context.config.levels_interval_s, now)
 
     def _wake(self, now: float) -> None:
         most = max((len(room.tracks) for room in self._rooms.values()), default=0)
         if most:
             config = self._context.config
-            interval_s = config.levels_interval_s if most > 1 else config.levels_rest_s
-            self._context.deadlines.set(self, next_round(interval_s, now))
+            self._look_again(config.levels_interval_s if most > 1 else config.levels_rest_s, now)
+
+    def _look_again(self, interval_s: float, now: float) -> None:
+        self._context.deadlines.set(self, next_round(interval_s, now))
 
     def _settle(self, name: str, room: _Room, now: float) -> None:
         self._choose(room, now)

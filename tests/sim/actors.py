@@ -111,8 +111,12 @@ class Publisher(Remote):
 
     def start(self, fps: float = 20.0) -> None:
         self.call.every(1 / fps, self._send_frame)
-        self.call.every(0.02, self._send_audio)
+        self.speak()
         self.call.every(1.0, self._send_reports)
+
+    def speak(self) -> None:
+        """Its microphone is on. For calls of sound only."""
+        self.call.every(0.02, self._send_audio)
 
     def layer(self, rid: str) -> SentLayer:
         return next(layer for layer in self.layers if layer.rid == rid)

@@ -12,6 +12,7 @@ from random import Random
 from sfu.core.speakers import Speakers, SpeakersChanged
 
 FRAME_S = 0.02
+LOOK_S = 0.05  # as often the Worker looks
 ROOM_LEVEL = 62  # a microphone in a quiet room; what `make_levels.py` put under everything
 NAMES = ("ada", "bob", "eve", "max")  # Tracks are their positions
 
@@ -67,12 +68,13 @@ def listen(made: Iterable[Sound], seconds: float, *, start_s: float = 1000.0) ->
     heard = levels(made, seconds)
     speakers = Speakers()
     switches: list[Switch] = []
+    look_at = start_s
     for index in range(int(seconds / FRAME_S)):
         now = start_s + index * FRAME_S
         for track, name in enumerate(NAMES):
             speakers.on_level(track, heard[name][index], now)
-        due = speakers.next_timeout()
-        if due is not None and due <= now:
+        if now >= look_at:
+            look_at += LOOK_S
             speakers.on_timeout(now)
         while (change := speakers.poll()) is not None:
             _note(switches, change, now - start_s)
@@ -110,3 +112,26 @@ def monologue(random: Random, who: str, seconds: float, *, start_s: float, pause
         made.append(Sound(who, at_s, f"{who}/{random.randint(0, 3)}"))
         at_s += duration_s(made[-1].name) + random.uniform(0.1, pause_s)
     return made
+
+
+def delays(switches: list[Switch], turns: list[Turn]) -> list[float]:
+    """How long after each turn's beginning it was noticed. Fails when one was missed."""
+    waited = []
+    for turn in turns:
+        before = [switch for switch in switches if switch.at_s < turn.start_s]
+        if before and before[-1].who == turn.who:
+            waited.append(0.0)  # of the sentence before: nobody else came between
+            continue
+        hits = [s.at_s for s in switches if s.who == turn.who and turn.start_s <= s.at_s <= turn.end_s]
+        assert hits, f"{turn} was missed"
+        waited.append(hits[0] - turn.start_s)
+    return waited
+
+
+def false_switches(switches: list[Switch], turns: list[Turn]) -> list[Switch]:
+    """To somebody whose turn it was not, nor is about to have been."""
+    return [
+        switch
+        for switch in switches
+        if not any(turn.who == switch.who and turn.start_s <= switch.at_s <= turn.end_s + 0.3 for turn in turns)
+    ]

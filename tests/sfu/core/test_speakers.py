@@ -11,33 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfu.core.speakers import RECENT_SPEAKERS, Speakers, SpeakersChanged
-from tests.support.speech import FRAME_S, Sound, Switch, Turn, conversation, duration_s, listen, monologue, sounds
+from tests.support.speech import (
+    FRAME_S,
+    Sound,
+    Turn,
+    conversation,
+    delays,
+    duration_s,
+    false_switches,
+    listen,
+    monologue,
+    sounds,
+)
 
 SEEDS = (1, 2, 3)
 SECONDS = 120.0
-
-
-def delays(switches: list[Switch], turns: list[Turn]) -> list[float]:
-    """How long after each turn's beginning it was noticed. Fails when one was missed."""
-    waited = []
-    for turn in turns:
-        before = [switch for switch in switches if switch.at_s < turn.start_s]
-        if before and before[-1].who == turn.who:
-            waited.append(0.0)  # of the sentence before: nobody else came between
-            continue
-        hits = [s.at_s for s in switches if s.who == turn.who and turn.start_s <= s.at_s <= turn.end_s]
-        assert hits, f"{turn} was missed"
-        waited.append(hits[0] - turn.start_s)
-    return waited
-
-
-def false_switches(switches: list[Switch], turns: list[Turn]) -> list[Switch]:
-    """To somebody whose turn it was not, nor is about to have been."""
-    return [
-        switch
-        for switch in switches
-        if not any(turn.who == switch.who and turn.start_s <= switch.at_s <= turn.end_s + 0.3 for turn in turns)
-    ]
 
 
 @pytest.mark.parametrize("pause_s", [1.0, 0.3, 0.0])
