@@ -93,11 +93,19 @@ class Picture:
 class Receiver(Remote):
     reports_arrivals = True
 
-    def __init__(self, call: Call, name: str, path: Conditions | None = None, room: str = "room") -> None:
+    def __init__(
+        self,
+        call: Call,
+        name: str,
+        path: Conditions | None = None,
+        back: Conditions | None = None,
+        room: str = "room",
+    ) -> None:
+        """`path`: to it. `back`: for what it reports and asks for; as late as `path` and nothing else, if not given."""
         super().__init__(call, name, room)
         random = Random(call.random.random())
         self.downlink = self.down = Link(random, path)
-        self.uplink = self.up = Link(random, Conditions(delay_s=self.down.conditions.delay_s))
+        self.uplink = self.up = Link(random, back or Conditions(delay_s=self.down.conditions.delay_s))
         self.pictures: dict[str, Picture] = {}
         self.sounds: dict[str, list[float]] = {}  # when packets came
         self.bytes = 0

@@ -82,6 +82,7 @@ class Scenario:
     sentence: str
     steps: Sequence[Step]
     conditions: Conditions = THREE_MEGABIT
+    back: Conditions | None = None  # of the way that reports take; as late as the other, if not given
     cameras: Sequence[Sequence[int]] = (CAMERA_PACKETS, CAMERA_PACKETS)
     frame_rate: float = FRAME_RATE
     key_frame_factor: int = 3
@@ -101,7 +102,7 @@ class Stage:
         self.began_at = self.call.now
         self.publishers = [self._publish(f"p{n:02}", packets) for n, packets in enumerate(scenario.cameras)]
         self.call.run(1.0)
-        self.receiver = Receiver(self.call, "subscriber", scenario.conditions)
+        self.receiver = Receiver(self.call, "subscriber", scenario.conditions, scenario.back)
         for publisher in self.publishers:
             self.receiver.subscribe(publisher.video)
             self.receiver.subscribe(publisher.audio)

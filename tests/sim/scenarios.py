@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.sim.link import Conditions
 from tests.sim.scenario import (
     CAMERA_PACKETS,
     LIVELY_CAMERA_PACKETS,
@@ -31,18 +32,21 @@ from tests.sim.scenario import (
 )
 
 
-def down_and_up(sentence: str, delay_s: float = 0.01) -> Scenario:
+def down_and_up(sentence: str, delay_s: float = 0.01, back: Conditions | None = None) -> Scenario:
+    """`back`: of the way that reports take, where it differs."""
+    rtt_s = delay_s + (delay_s if back is None else back.delay_s + back.jitter_s)
     return Scenario(
         sentence,
         conditions=replace(THREE_MEGABIT, delay_s=delay_s),
+        back=back,
         steps=(
             Run(12),
             Check("the estimate has found 3 Mbit/s", estimate_between(0.85, 1.05, last_s=7)),
             Check("and leaves no standing queue", queue_below(0.15, last_s=7)),
             Path("0.8 Mbit/s are left", {"rate_bps": 0.8e6}),
-            Run(0.5 + 2 * delay_s),
+            Run(0.5 + rtt_s),
             Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
-            Run(4.5 - 2 * delay_s),
+            Run(4.5 - rtt_s),
             Check("no queue is left but a key frame's", queue_below(0.3, last_s=1)),
             Run(7),
             Check(
@@ -306,6 +310,14 @@ SCENARIOS = (
     down_and_up("the same over 300 ms of round trip", delay_s=0.15),
     replace(down_and_up("the same, and a better layer begins just before a probe", delay_s=0.15), seed=2),
     replace(down_and_up("the same, and a probe begins before it has shown", delay_s=0.15), seed=17),
+    down_and_up("the same, and reports take 290 ms of 300", back=Conditions(delay_s=0.29)),
+    down_and_up("the same, and reports take 10 ms of 160", delay_s=0.15, back=Conditions(delay_s=0.01)),
+    down_and_up("the same, and reports are early or late", delay_s=0.145, back=Conditions(delay_s=0.005, jitter_s=0.1)),
+    down_and_up(
+        "the same, and one report in fifty is lost of those that take 100 ms of 120",
+        delay_s=0.02,
+        back=Conditions(delay_s=0.1, jitter_s=0.04, loss=0.02),
+    ),
     FALL,
     replace(FALL, sentence="a link falls just when a large picture is on its way", seed=2),
     FALLS_UNDER_A_PROBE,
