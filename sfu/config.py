@@ -54,6 +54,10 @@ class WorkerConfig:
     pause_layers_after_s: float = 5.0  # a layer that nobody would show is paused then; LiveKit waits as long
     step_up_after_s: float = 4.0  # a picture changed for want of bandwidth rests so long before it gets larger. Lower:
     # pictures jump on a link at its limit; higher: they stay blurred after a short dip
+    exceed_again_after_s: float = (
+        12.0  # what is too dear for the budget, on stage, is tried again. Lower: sound is held up by its
+    )
+    # key frames more often; higher: who sees nothing else waits longer for a picture
     allocation_interval_s: float = 1.0  # bitrates change by themselves; everything else reallocates at once
     allocation_rest_s: float = 4.0  # the same for who has all it could have for half of its budget. A third of what
     # subscribers cost Python was this, once a second

@@ -99,8 +99,11 @@ class Subscriber:
         flooded = None
         if self.endpoint.is_connected:
             flooded = self._flood()
-            spend = allocate if flooded is None else allocate_draining
-            shares = spend(self.budget.bps(now), self._demands(now))
+            budget_bps, demands = self.budget.bps(now), self._demands(now)
+            if flooded is None:
+                shares = allocate(budget_bps, demands)
+            else:
+                shares = allocate_draining(budget_bps, demands, flooded)
             self.budget.on_allocation(shares, now)
         else:
             # Not before: the key frame that is asked for now would be sent to nobody.

@@ -78,6 +78,7 @@ class Subscription:
         self._since = now
         self._wished_pixels: int | None = None
         self._stepped_at = -inf  # when bandwidth, or its return, last gave it another layer
+        self._paused_at = -inf
         self.resumes_at: float | None = None  # nothing is sent until then, and no key frame asked for
         self._context = context
         self._sent_before = context.plane.transmission(slot.number)
@@ -137,6 +138,7 @@ class Subscription:
             max_layer=self.max_layer,
             held=self.rung,
             may_rise=now - self._stepped_at >= self._context.config.step_up_after_s,
+            may_exceed=now - self._paused_at >= self._context.config.exceed_again_after_s,
         )
 
     def apply(self, share: Share, now: float, *, flood: Flood | None = None) -> None:
@@ -151,6 +153,7 @@ class Subscription:
             if share.limited_by is LimitedBy.BANDWIDTH:
                 self._stepped_at = now
             if before is not None:
+                self._paused_at = now
                 self.current_layer = None
                 self._context.plane.set_layer(self.slot.number, None)
             return

@@ -23,6 +23,10 @@ from sfu.core.types import Kind
 # Measured bitrates and estimates swing. A step up must leave this share of the budget free, else the next key frame
 # takes it back. Higher: less of the link is used; lower: pictures jump.
 STEP_UP_MARGIN = 0.1
+# What is on stage, and cannot be had for less, may cost so much more than there is (Jitsi's bridge allows a screen the
+# same), and half of what there is. Higher: sound waits behind it; lower: more often there is nothing to look at.
+OVERSEND_BPS = 500_000
+OVERSEND_SHARE = 0.5
 # A layer may have this share of the pixels of its tile: stretched by a quarter in each direction, nobody sees it.
 ENOUGH_PIXELS = 0.64
 ENOUGH_FRAMES = 0.9  # the same of frames per second: a camera's 30 are sometimes 29
@@ -52,6 +56,7 @@ class Demand:
     its tile can show (`None`: whatever there is, 0: it has none). `audible`: its sound is among those forwarded.
     `decodable`: it comes in a codec that the subscriber takes; `rungs` are of such codecs only.
     `held`: what it got last. `may_rise`: a picture changed for want of bandwidth just now rests for a while.
+    `may_exceed`: on stage it may cost more than there is; not soon again where that did not go well.
     """
 
     subscription: int
@@ -68,6 +73,7 @@ class Demand:
     max_layer: int | None = None
     held: Rung | None = None
     may_rise: bool = True
+    may_exceed: bool = True
 
 
 # Of a Track that has not sent anything. Publishers begin with the lowest layer, and its first key frame is wanted.
@@ -98,6 +104,7 @@ class _Climber:
     held: int  # index of what it has now; -1: nothing
     at: int = -1
     missing_bps: int = 0
+    is_oversent: bool = False  # more than there is goes into it
 
     def cost_bps(self) -> int:
         """Of the next step."""
@@ -111,12 +118,12 @@ class _Climber:
 
     def share(self) -> Share:
         rung = self.options[self.at] if self.at >= 0 else None
-        is_content = self.at == len(self.options) - 1
+        is_content = self.at == len(self.options) - 1 and not self.is_oversent
         limited_by = self.contented_by if is_content else LimitedBy.BANDWIDTH
         return Share(rung, limited_by, self.options[-1], 0 if is_content else self.missing_bps)
 
 
-def allocate(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
+def allocate(budget_bps: int, demands: Sequence[Demand], *, may_oversend: bool = True) -> Allocation:
     """Shares for all of `demands`, whose order is their priority within their rank."""
     shares: dict[int, Share] = {}
     climbers: list[_Climber] = []
@@ -135,6 +142,8 @@ def allocate(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
     reserve_bps = int(budget_bps * STEP_UP_MARGIN)
     for climber in climbers:
         left_bps -= _step(climber, left_bps, reserve_bps)
+        if may_oversend and climber is climbers[0] and climber.at < 0:
+            left_bps -= _oversend(climber, left_bps)
     seen = [climber for climber in climbers if climber.at >= 0]
     for climber in seen:
         if not climber.is_smooth():
@@ -252,6 +261,18 @@ def _step(climber: _Climber, left_bps: int, reserve_bps: int) -> int:
     if is_step_up and not _may_rise(climber):
         return 0
     climber.at += 1
+    return cost_bps
+
+
+def _oversend(climber: _Climber, left_bps: int) -> int:
+    """The lowest rung for the first on stage, dearer than what is left, but not by much. Returns its price.
+
+    It may go on at any time; to begin costs a key frame on top, and is tried seldom."""
+    cost_bps, demand = climber.cost_bps(), climber.demand
+    is_little = cost_bps - left_bps <= min(OVERSEND_BPS, OVERSEND_SHARE * left_bps)
+    if demand.rank > Rank.STAGE or not is_little or not (demand.may_exceed or climber.held >= 0):
+        return 0
+    climber.at, climber.is_oversent = 0, True
     return cost_bps
 
 

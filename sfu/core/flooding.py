@@ -47,8 +47,11 @@ def flood(sent_bps: int, carried_bps: int, queue_s: float) -> Flood | None:
     return None
 
 
-def allocate_draining(budget_bps: int, demands: Sequence[Demand]) -> Allocation:
-    """Of a part of the budget, unless somebody were not seen at all for that."""
-    shares, smaller = allocate(budget_bps, demands), allocate(int(DRAINING * budget_bps), demands)
+def allocate_draining(budget_bps: int, demands: Sequence[Demand], flooded: Flood) -> Allocation:
+    """Of a part of the budget, unless somebody were not seen at all for that. Nothing is sent beyond the budget into a
+    deep queue: sound waits in it, too."""
+    shares, smaller = (
+        allocate(int(share * budget_bps), demands, may_oversend=not flooded.is_deep) for share in (1, DRAINING)
+    )
     is_seen = all(smaller[number].rung is not None for number, share in shares.items() if share.rung is not None)
     return smaller if is_seen else shares

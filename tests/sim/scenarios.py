@@ -218,6 +218,35 @@ LOST_LAYER = Scenario(
     ),
 )
 
+
+def scroll(packets: int) -> Callable[[Stage], None]:
+    def act(stage: Stage) -> None:
+        stage.publishers[0].layers[0].packets_per_frame = packets
+
+    return act
+
+
+SCROLLED_SCREEN = Scenario(
+    "a screen of one layer on stage is scrolled, which costs more than the path carries",
+    cameras=((2,),),
+    conditions=replace(THREE_MEGABIT, rate_bps=1.2e6),
+    frame_rate=15.0,
+    steps=(
+        Act("it is on stage", lambda stage: stage.show(on_stage="p00", others=(1280, 720))),
+        Run(10),
+        Check("it is shown", shows(0)),
+        Act("it is scrolled, at 1.4 Mbit/s", scroll(12)),
+        Run(10),
+        Check("that is too dear", limited_by("bandwidth", None, 0)),
+        Run(24),
+        Check("a picture comes now and then", alive(15.5)),
+        Check("and sound goes on", sound_never_rests(0.4, last_s=24)),
+        Act("it is at rest", scroll(2)),
+        Run(5),
+        Check("and shown again", shows(0)),
+    ),
+)
+
 THIN = Scenario(
     "a path of 300 kbit/s, from the start",
     cameras=(CAMERA_PACKETS,),
@@ -330,6 +359,7 @@ SCENARIOS = (
     REORDERING,
     CROWD,
     LOST_LAYER,
+    SCROLLED_SCREEN,
     THIN,
     NO_ROOM_FOR_PICTURES,
     trouble("a receiver that is busy for up to 0.8 s, again and again", busy_receiver, 0.7),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfu.core import allocation
-from sfu.core.allocation import Demand, LimitedBy, Share, allocate
+from sfu.core.allocation import Demand, LimitedBy, Share, allocate, spent_bps
 from sfu.core.ladder import Rung
 from sfu.core.layout import Rank
 
@@ -80,6 +80,7 @@ def demanded(name: str, words: str) -> Demand:
         max_layer=None if wished is None else int(wished) if wished.isdigit() else LETTERS[wished].layer,
         held=None if held is None else LETTERS[held],
         may_rise="rests" not in words,
+        may_exceed="too dear" not in words,
     )
 
 
@@ -119,12 +120,18 @@ rooms = st.lists(videos, max_size=10).map(
 
 
 @given(st.integers(0, 10_000), rooms)
-def test_pictures_never_exceed_the_budget_and_every_subscription_has_a_share(
+def test_pictures_never_exceed_the_budget_but_for_a_stage_alone_and_every_subscription_has_a_share(
     budget_kbps: int, demands: tuple[Demand, ...]
 ) -> None:
-    shares = allocate(budget_kbps * KBPS, demands)
-    assert set(shares) == {demand.subscription for demand in demands}
-    assert sum(share.rung.bitrate_bps for share in shares.values() if share.rung is not None) <= budget_kbps * KBPS
+    for may_oversend in (True, False):
+        shares = allocate(budget_kbps * KBPS, demands, may_oversend=may_oversend)
+        assert set(shares) == {demand.subscription for demand in demands}
+        seen = [demand for demand in demands if shares[demand.subscription].rung not in (None, allocation.FIRST_RUNG)]
+        excess_bps = spent_bps(shares) - budget_kbps * KBPS
+        assert excess_bps <= 0 or may_oversend
+        if excess_bps > 0:
+            assert [demand.rank in (Rank.STAGE_SCREEN, Rank.STAGE) for demand in seen] == [True]
+            assert excess_bps <= min(allocation.OVERSEND_BPS, allocation.OVERSEND_SHARE * budget_kbps * KBPS)
 
 
 @given(masks, st.sampled_from([None, *QHF]), st.sampled_from([None, 1, 320 * 180, 1920 * 1080]), st.booleans())
@@ -168,7 +175,7 @@ def test_more_budget_is_never_worse_for_the_first(
 
 @given(st.integers(0, 8000), rooms)
 def test_what_is_missing_would_make_it_better(budget_kbps: int, demands: tuple[Demand, ...]) -> None:
-    for demand in [replace(demand, may_rise=True) for demand in demands[:1]]:
+    for demand in [replace(demand, may_rise=True, rank=Rank.GRID) for demand in demands[:1]]:
         share = allocate(budget_kbps * KBPS, [demand])[demand.subscription]
         if share.missing_bps:
             assert share.limited_by is LimitedBy.BANDWIDTH

@@ -7,13 +7,14 @@ import pytest
 from sfu.core.allocation import Demand
 from sfu.core.flooding import DEEP_S, FLOODS, FULL_S, KEY_FRAME_S, SHORT_S, Flood, allocate_draining, flood
 from sfu.core.ladder import Rung
+from sfu.core.layout import Rank
 
 RUNGS = (Rung(0, 150_000, 320 * 180), Rung(1, 500_000, 640 * 360), Rung(2, 2_000_000, 1280 * 720))
 
 
 def layers(budget_bps: int, *names: int) -> list[int | None]:
     demands = [Demand(name, "video", 3, RUNGS, held=RUNGS[2]) for name in names]
-    shares = allocate_draining(budget_bps, demands)
+    shares = allocate_draining(budget_bps, demands, Flood(budget_bps, DEEP_S))
     return [None if (rung := shares[name].rung) is None else rung.layer for name in names]
 
 
@@ -32,6 +33,15 @@ def test_a_part_of_the_budget_is_spent_unless_somebody_were_not_seen(
     budget_bps: int, names: tuple[int, ...], expected: list[int | None]
 ) -> None:
     assert layers(budget_bps, *names) == expected
+
+
+@pytest.mark.parametrize(("queue_s", "layer"), [(DEEP_S, 2), (DEEP_S + 0.01, None)])
+def test_more_than_there_is_goes_to_the_stage_only_until_sound_waits_for_long(
+    queue_s: float, layer: int | None
+) -> None:
+    demand = Demand(1, "video", 1, RUNGS[2:], Rank.STAGE_SCREEN, held=RUNGS[2])
+    rung = allocate_draining(1_600_000, [demand], Flood(1_600_000, queue_s))[1].rung
+    assert (None if rung is None else rung.layer) == layer
 
 
 def test_far_too_much_is_a_flood_and_a_little_is_one_where_a_queue_has_been_seen() -> None:
