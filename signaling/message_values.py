@@ -26,7 +26,7 @@ KIND_OF_SOURCE: dict[Source, Kind] = {
 }
 
 Side = Annotated[int, Meta(ge=0, le=16384)]  # of a picture, in pixels; more than any codec here has
-MAX_TILES = 256  # of a layout; no screen shows so many
+MAX_TILES = 256  # of a layout: far more than are seen at once
 # JavaScript counts exactly up to here, and it fits what carries it on to the Worker.
 MAX_COUNT = 2**53 - 1
 RequestId = Annotated[int, Meta(ge=1, le=MAX_COUNT)]

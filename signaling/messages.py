@@ -16,8 +16,8 @@ from signaling.explanation_messages import Explain as Explain
 from signaling.explanation_messages import Explanation as Explanation
 from signaling.explanation_messages import TrackExplanation as TrackExplanation
 from signaling.message_values import KIND_OF_SOURCE as KIND_OF_SOURCE
-from signaling.message_values import MAX_TILES, Count
 from signaling.message_values import ConnectionName as ConnectionName
+from signaling.message_values import Count
 from signaling.message_values import Grants as Grants
 from signaling.message_values import LeaveReason as LeaveReason
 from signaling.message_values import Message as Message
@@ -142,7 +142,7 @@ class LimitLayer(Request, frozen=True, kw_only=True):
 class Layout(Request, frozen=True, kw_only=True):
     """What the client shows, whole. `tiles` in the order shown; null: it leaves that to the server."""
 
-    tiles: Annotated[tuple[Tile, ...], Meta(max_length=MAX_TILES)] | None = None
+    tiles: tuple[Tile, ...] | None = None  # at most MAX_TILES; more are declined, no breach
     last_n: Count | None = None
     max_bps: Count | None = None
 

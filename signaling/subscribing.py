@@ -23,6 +23,7 @@ from signaling.errors import Refused
 from signaling.explaining import explanation, of_these, unreceived
 from signaling.lane import Lane, Procedure, Steps, expect
 from signaling.limits import SessionLimits
+from signaling.message_values import MAX_TILES
 from signaling.messages import (
     Answer,
     Explain,
@@ -241,6 +242,8 @@ class Subscribing:
         self._emit(Send(Ok(id=request.id)))
 
     def set_layout(self, request: Layout) -> Procedure:
+        if len(request.tiles or ()) > MAX_TILES:
+            raise Refused("limit", f"a layout has at most {MAX_TILES} tiles")
         yield from self.show(request)
         self._emit(Send(Ok(id=request.id)))
 

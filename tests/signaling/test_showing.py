@@ -8,8 +8,10 @@ from typing import Any
 from sfu import control
 from signaling.auth import Grant
 from signaling.limits import ReplayLimits, RoomLimits, SessionLimits
+from signaling.message_values import MAX_TILES
 from signaling.messages import (
     Answer,
+    Error,
     Explain,
     Explanation,
     Layout,
@@ -61,6 +63,18 @@ def test_a_layout_is_told_the_worker_and_answered() -> None:
     assert command.transport == conversation.opened[0]
     assert command.tiles == [control.Tile(track="TR_9", width=640, height=360, on_stage=True)]
     assert (command.last_n, command.max_bps) == (4, 1_000_000)
+    (answer,) = conversation.done()
+    assert isinstance(answer, Ok)
+
+
+def test_a_layout_of_more_tiles_than_anybody_sees_is_declined_and_changes_nothing() -> None:
+    conversation = joined()
+    tiles = tuple(Tile(track=f"TR_{number}", width=16, height=9) for number in range(MAX_TILES + 1))
+    (declined,) = show(conversation, tiles)
+    assert isinstance(declined, Error) and declined.code == "limit" and str(MAX_TILES) in declined.reason
+    assert conversation.calls == []
+    assert show(conversation, tiles[:-1]) == []
+    assert len(told(conversation).tiles or ()) == MAX_TILES
     (answer,) = conversation.done()
     assert isinstance(answer, Ok)
 
