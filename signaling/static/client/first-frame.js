@@ -5,9 +5,13 @@
  * browser holds frames back until they can be shown in step, so the name has to wait for the frame.
  */
 
+// Higher: a name comes later than its picture. What is long in coming is looked for less often, by so much of the wait.
 const LOOK_EVERY_MS = 20;
-// A browser that does not tell timestamps, or a picture that never comes: the name is right then, if early.
-const PATIENCE_MS = 1000;
+const LOOK_SHARE = 0.05;
+const LOOK_LEAST_OFTEN_MS = 250;
+// A receiver that tells no timestamp has played nothing for ten seconds, or its browser tells none of any. After so long
+// nothing of who was here before is still on its way: libwebrtc holds no frame back for longer.
+const UNTOLD_MS = 10_000;
 
 /**
  * Whether `timestamp` has come, by the newest one that was played: 32 bits that wrap.
@@ -19,15 +23,21 @@ export function hasCome(played, timestamp) {
 }
 
 /**
- * Resolves when the frame is shown, or it is no use to wait any longer.
+ * Resolves when the frame is shown, however late it comes, or somebody else is wanted. By time alone only where no
+ * timestamps are told: whose name it is would stand over whoever was here before.
  * @param {RTCRtpReceiver} receiver of video
  * @param {number} timestamp
  * @param {() => boolean} wanted false: something else is in this slot by now
  */
 export async function untilShown(receiver, timestamp, wanted) {
-  for (let waited = 0; waited < PATIENCE_MS && wanted(); waited += LOOK_EVERY_MS) {
+  let waited = 0;
+  let isTold = false;
+  while (wanted()) {
     const played = receiver.getSynchronizationSources()[0]?.rtpTimestamp ?? null;
-    if (hasCome(played, timestamp)) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    isTold ||= played !== null;
+    if (hasCome(played, timestamp) || (!isTold && waited >= UNTOLD_MS)) return;
+    const pause = Math.min(Math.max(LOOK_EVERY_MS, waited * LOOK_SHARE), LOOK_LEAST_OFTEN_MS);
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    waited += pause;
   }
 }

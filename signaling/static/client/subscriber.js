@@ -104,6 +104,7 @@ export class Subscriber extends Emitter {
 
   close() {
     this.#connection?.close();
+    this.#awaited = new Map();
   }
 
   /**
@@ -135,21 +136,24 @@ export class Subscriber extends Emitter {
     this.#before = new Map();
     const now = new Map(slots.map((slot) => [slot.mid, slot]));
     for (const mid of [...this.#slots.keys()]) if (!now.has(mid)) this.#fill(mid, null);
-    for (const slot of now.values()) if (this.#awaited.get(slot.mid)?.track !== slot.track) this.#fill(slot.mid, slot);
+    for (const slot of now.values()) if (this.#awaited.get(slot.mid)?.track !== slot.track) void this.#await(slot);
   }
 
   /**
-   * Somebody else is in this slot from `slot.timestamp` on.
+   * This is in its slot from `slot.timestamp` on. Until that is shown it is nobody's: who was there is not any more.
    * @param {SlotDescription} slot
    */
   async #await(slot) {
-    const receiver = this.#receiver(slot.mid);
-    this.#awaited.set(slot.mid, slot);
-    const wanted = () => this.#awaited.get(slot.mid) === slot;
-    if (receiver && slot.kind === 'video' && slot.timestamp !== undefined) {
-      await untilShown(receiver, slot.timestamp, wanted);
+    const { mid, kind, track, timestamp } = slot;
+    const receiver = this.#receiver(mid);
+    if (receiver && kind === 'video' && timestamp !== undefined && this.#slots.get(mid)?.track !== track) {
+      this.#fill(mid, null);
+      this.#awaited.set(mid, slot);
+      const wanted = () => this.#awaited.get(mid) === slot;
+      await untilShown(receiver, timestamp, wanted);
+      if (!wanted()) return;
     }
-    if (wanted()) this.#fill(slot.mid, slot);
+    this.#fill(mid, slot);
   }
 
   /**

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 
 import { Emitter } from '../../../signaling/static/client/events.js';
-import { hasCome } from '../../../signaling/static/client/first-frame.js';
+import { hasCome, untilShown } from '../../../signaling/static/client/first-frame.js';
 import { Subscriber } from '../../../signaling/static/client/subscriber.js';
 
 const CAMERA = { mid: '1', kind: 'video', source: 'camera', track: 'TR_2', participant: 'bob' };
@@ -42,9 +42,18 @@ beforeEach(() => {
   subject.on('freed', ({ track }) => said.push(['freed', track]));
 });
 
-afterEach(() => delete globalThis.RTCPeerConnection);
+afterEach(() => {
+  mock.timers.reset();
+  delete globalThis.RTCPeerConnection;
+});
 
 const turn = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function step(ms) {
+  mock.timers.tick(ms);
+  await null;
+  await null;
+}
 
 async function until(condition) {
   while (!condition()) await turn();
@@ -72,6 +81,52 @@ test('somebody else is in a slot when the frame is shown with which the server s
   connection.receivers[1].receiver.played = 1000;
   await until(() => said.length > 1);
   assert.deepEqual(said, [['freed', 'TR_2'], ['bound', 'TR_9', 'media-1', 'q']]);
+});
+
+test('however late it comes, it is not somebody else who is shown under the name of the next', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const receiver = { played: 400, getSynchronizationSources: () => [{ rtpTimestamp: receiver.played }] };
+  let isShown = false;
+  const shown = untilShown(receiver, 1000, () => true).then(() => (isShown = true));
+  for (let ms = 0; ms < 60_000; ms += 10) await step(10);
+  assert.equal(isShown, false);
+  receiver.played = 1000;
+  for (let ms = 0; ms < 250; ms += 10) await step(10);
+  await shown;
+});
+
+test('a browser that tells no timestamps is waited for until nobody else can be shown', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  let isShown = false;
+  void untilShown({ getSynchronizationSources: () => [] }, 1000, () => true).then(() => (isShown = true));
+  for (let ms = 0; ms < 9_900; ms += 10) await step(10);
+  assert.equal(isShown, false);
+  for (let ms = 0; ms < 1_500; ms += 10) await step(10);
+  assert.equal(isShown, true);
+});
+
+test('whom an offer names in a slot that is in use is shown with his first frame, too', async () => {
+  await offered(CAMERA);
+  said.length = 0;
+  connection.receivers[1].receiver.played = 400;
+  subject.onServerEvent({ type: 'offer', offer: 2, sdp: 'v=0', slots: [NEXT] });
+  await turn(60);
+  assert.deepEqual(said, [['freed', 'TR_2']]);
+  connection.receivers[1].receiver.played = 1000;
+  await until(() => said.length > 1);
+  assert.deepEqual(said.slice(1), [['bound', 'TR_9', 'media-1', 'q']]);
+});
+
+test('who is in a slot already stays, whatever is played', async () => {
+  await offered({ ...CAMERA, timestamp: 1000 });
+  connection.receivers[1].receiver.played = 1000;
+  await until(() => said.length > 0);
+  said.length = 0;
+  connection.receivers[1].receiver.played = 0x9000_0000; // seven hours later
+  subject.onServerEvent({ type: 'slots_changed', slots: [{ ...CAMERA, timestamp: 1000 }] });
+  await turn();
+  assert.deepEqual(said, []);
+  assert.notEqual(subject.receiverOf('TR_2'), null);
 });
 
 test('a voice is bound at once, and goes from one to the next in one message', async () => {
