@@ -37,12 +37,12 @@ REPORT = np.dtype(
 # Completed groups, those of the first Transport first, in the order of sending. A group is complete when a packet of a
 # later one was acknowledged. The first group ever of a Transport has nothing before it, and is not told; nor is the
 # first after the remote's clock has jumped by three seconds. Packets that arrive in a burst, because the link was away
-# for a moment, are one group too.
+# for a moment, are one group too; and what takes longer to arrive than 50 ms are several.
 GROUP = np.dtype(
     [
         ("sent_at_s", np.float64),  # its last packet
         ("arrived_at_s", np.float64),  # its last packet
-        ("sent_delta_s", np.float64),  # since the group before
+        ("sent_delta_s", np.float64),  # since the group before; 0 for what was sent together and is told in parts
         ("arrived_delta_s", np.float64),  # since the group before; negative when groups overtook each other
         ("longest_gap_s", np.float64),  # in which none of its packets arrived, from the last of the group before on
         ("bytes", np.int64),  # acknowledged ones

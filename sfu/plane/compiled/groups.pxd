@@ -8,9 +8,10 @@ cdef extern from *:
     #define GROUP_SPAN_S 0.005
     #define BURST_GAP_S 0.005
     #define LONGEST_BURST_S 0.1
+    #define LONGEST_ARRIVAL_S 0.05
     #define CLOCK_JUMP_S 3.0
     """
-    const double GROUP_SPAN_S, BURST_GAP_S, LONGEST_BURST_S, CLOCK_JUMP_S
+    const double GROUP_SPAN_S, BURST_GAP_S, LONGEST_BURST_S, LONGEST_ARRIVAL_S, CLOCK_JUMP_S
 
 cdef enum:
     FIRST_GROUPS = 16
@@ -72,7 +73,7 @@ cdef inline bint group_includes(const Group *group, double sent_at, double arriv
     """A packet that was not sent before the group."""
     cdef double gap = arrived_at - group.arrived_at
     if sent_at - group.first_sent_at <= GROUP_SPAN_S or sent_at == group.sent_at:
-        return True
+        return arrived_at - group.first_arrived_at <= LONGEST_ARRIVAL_S
     if gap < 0 or gap > BURST_GAP_S:
         return False
     return arrived_at - group.first_arrived_at < min(sent_at - group.first_sent_at, LONGEST_BURST_S)

@@ -295,6 +295,11 @@ GROUPS: dict[str, tuple[list[float], list[float | None], list[tuple[float, float
         [0, *(300 + 4 * index for index in range(40)), 500],
         [(164, 396), (90, 60)],
     ),
+    "what takes longer than 50 ms to arrive is told in parts": (
+        [0, 20, 20, 20, 20, 20, 60],
+        [0, 20, 40, 60, 80, 100, 120],
+        [(20, 60), (0, 40)],
+    ),
     "what is lost is in no group": ([0, 20, 40, 60, 80], [0, None, 40, None, 80], [(40, 40)]),
     "groups that overtake each other": ([0, 20, 40, 60, 80], [0, 20, 60, 50, 80], [(20, 20), (20, 40), (20, -10)]),
     "within a group the last one to arrive counts": ([0, 20, 21, 22, 40], [0, 23, 21, 22, 40], [(22, 23)]),
