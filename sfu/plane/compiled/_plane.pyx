@@ -178,23 +178,29 @@ cdef class Engine(Describing):
 
     # --- drivers ------------------------------------------------------------------------------------------------------
 
-    def begin(self, sockets, offload, int wake_fd, int events_fd):
-        """What is caused from now on leaves through these sockets. `offload`: for each, whether it knows UDP GSO. The
-        thread is woken by `wake_fd`, the event loop by `events_fd`."""
+    def begin(self, sockets, feedback_sockets, offload, int wake_fd, int events_fd):
+        """What is caused from now on leaves through these sockets. `feedback_sockets`: where feedback comes in instead,
+        or `None`. `offload`: for each, whether it knows UDP GSO. The thread is woken by `wake_fd`, the event loop by
+        `events_fd`."""
         cdef int index, count = len(sockets)
         cdef int *fds = <int *>calloc(count + 1, sizeof(int))
+        cdef int *feedback_fds = <int *>calloc(count + 1, sizeof(int))
         cdef uint8_t *able = <uint8_t *>calloc(count + 1, 1)
-        if fds == NULL or able == NULL:
+        if fds == NULL or feedback_fds == NULL or able == NULL:
             free(fds)
+            free(feedback_fds)
             free(able)
             raise MemoryError
         for index in range(count):
             fds[index] = sockets[index].fileno()
+            feedback_fds[index] = -1 if feedback_sockets[index] is None else feedback_sockets[index].fileno()
             able[index] = bool(offload[index])
         free(self.plane.sockets)
+        free(self.plane.feedback_sockets)
         free(self.plane.offload)
         lock(&self.plane)
         self.plane.sockets, self.plane.offload, self.plane.socket_count = fds, able, count
+        self.plane.feedback_sockets = feedback_fds
         self.plane.wake_fd, self.plane.events_fd, self.plane.stop, self.plane.signalled = wake_fd, events_fd, 0, False
         self.plane.wakes_at = INFINITY
         self.plane.live = True

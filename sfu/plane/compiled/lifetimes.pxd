@@ -62,6 +62,7 @@ cdef inline void plane_close(Plane *plane) noexcept nogil:
     free(plane.levels.rows)
     free(plane.buffer)
     free(plane.sockets)
+    free(plane.feedback_sockets)
     free(plane.offload)
     openssl_close(&plane.openssl)
     arena_close(&plane.arena)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sfu.core.report_blocks import BLOCK
 from sfu.core.transport_feedback import CLUSTER, GROUP, NO_FEEDBACK, REPORT, FeedbackBatch
 from sfu.plane.compiled._plane import Engine
+from sfu.plane.compiled.feedback_sockets import open_feedback_socket
 from sfu.plane.interface import Event, PlaneConfig
 from sfu.plane.ports import open_sockets
 
@@ -45,6 +46,7 @@ class CompiledPlane(Engine):
         self.port = port
         self._socket_buffer_bytes = config.socket_buffer_bytes
         self._sockets: list[socket.socket] = []
+        self._feedback_sockets: list[socket.socket | None] = []
         self._thread: threading.Thread | None = None
         self._wake_fd = self._events_fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,7 +65,9 @@ class CompiledPlane(Engine):
         self._events_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._loop, self._on_events = loop, on_events
         loop.add_reader(self._events_fd, self._deliver)
-        self.begin(self._sockets, [_knows_offload(each) for each in self._sockets], self._wake_fd, self._events_fd)
+        self._feedback_sockets = [open_feedback_socket(each, self._socket_buffer_bytes) for each in self._sockets]
+        offload = [_knows_offload(each) for each in self._sockets]
+        self.begin(self._sockets, self._feedback_sockets, offload, self._wake_fd, self._events_fd)
         # Whoever forgets to close must not leave a thread behind that outlives the interpreter's modules.
         atexit.register(self.close)
         self._thread = threading.Thread(target=self.run, name="sfu-plane", daemon=True)
@@ -88,11 +92,12 @@ class CompiledPlane(Engine):
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._events_fd)
         self._loop = self._on_events = None
-        for endpoint in self._sockets:
-            endpoint.close()
+        for endpoint in (*self._sockets, *self._feedback_sockets):
+            if endpoint is not None:
+                endpoint.close()
         os.close(self._wake_fd)
         os.close(self._events_fd)
-        self._sockets = []
+        self._sockets, self._feedback_sockets = [], []
 
     def poll_feedback(self, now: float) -> FeedbackBatch:
         reports, groups, clusters = self.poll_rows(now)

@@ -411,5 +411,6 @@ cdef struct Plane:
     bint signalled  # events_fd is readable
     int socket_count
     int *sockets
+    int *feedback_sockets  # beside each, for feedback (feedback_sockets.py); -1: none
     uint8_t *offload  # per socket: UDP GSO works
     TransportFeedback feedback  # the one being read; last, because it is long

@@ -25,6 +25,15 @@ cdef enum:
     DATAGRAM_BYTES = 2048  # above any path MTU that WebRTC uses; what is longer is cut, and fails authentication
     LONGEST_WAIT_S = 3600  # what is due later than that, at a rate of a few bits, is looked at again
 
+cdef extern from *:
+    """
+    /* Lower: more wake-ups for feedback alone; higher: estimates, which are made twenty times a second, learn later. */
+    #define FEEDBACK_WAITS_S 0.02
+    /* Where the thread is awake anyway, and it would be woken for feedback within so long, it need not. */
+    #define FEEDBACK_EARLY_S 0.01
+    """
+    const double FEEDBACK_WAITS_S, FEEDBACK_EARLY_S
+
 
 cdef struct Inbox:
     int room
@@ -34,45 +43,71 @@ cdef struct Inbox:
     uint8_t *bytes
 
 
+cdef struct Watch:
+    # What the thread waits for: the sockets, those for feedback, and `wake_fd`.
+    pollfd *fds
+    double feedback_at  # those for feedback are read then; infinite: as soon as something comes
+
+
 cdef inline bint run(Plane *plane) noexcept nogil:
     """Until told to stop. False without memory."""
     cdef Inbox inbox
-    cdef pollfd *fds = <pollfd *>malloc((plane.socket_count + 1) * sizeof(pollfd))
-    cdef bint opened = inbox_open(&inbox, plane.limits.batch_datagrams)
-    cdef uint64_t wakes
-    cdef int index
+    cdef Watch watch
+    cdef bint opened = watch_open(&watch, plane)
+    opened &= inbox_open(&inbox, plane.limits.batch_datagrams)
     pthread_setname_np(pthread_self(), b"sfu-plane")
-    if fds != NULL and opened:
-        for index in range(plane.socket_count):
-            fds[index].fd = plane.sockets[index]
-            fds[index].events = POLLIN
-        fds[plane.socket_count].fd = plane.wake_fd
-        fds[plane.socket_count].events = POLLIN
-        while not __atomic_load_n(&plane.stop, __ATOMIC_RELAXED):
-            if wait(plane, fds) > 0:
-                # A batch of each in turn, so that a flood on one address does not silence the others.
-                for index in range(plane.socket_count):
-                    if fds[index].revents:
-                        receive_batch(plane, &inbox, index)
-                if fds[plane.socket_count].revents:
-                    read(plane.wake_fd, &wakes, sizeof(wakes))
-            if next_wake(plane) <= monotonic():
-                do_due(plane)
-    free(fds)
+    while opened and not __atomic_load_n(&plane.stop, __ATOMIC_RELAXED):
+        if wait(plane, &watch) > 0:
+            read_ready(plane, &watch, &inbox)
+        if watch.feedback_at <= monotonic() + FEEDBACK_EARLY_S:
+            read_feedback_sockets(plane, &watch, &inbox)
+        if next_wake(plane) <= monotonic():
+            do_due(plane)
+    free(watch.fds)
     inbox_close(&inbox)
     return opened
 
 
-cdef inline int wait(Plane *plane, pollfd *fds) noexcept nogil:
+cdef inline int wait(Plane *plane, Watch *watch) noexcept nogil:
     """For something to read, or until something is due."""
     cdef timespec timeout
-    cdef double left, at = next_wake(plane)
+    cdef int index
+    cdef double left, at = min(next_wake(plane), watch.feedback_at)
+    cdef bint at_once = watch.feedback_at == INFINITY
+    for index in range(plane.socket_count):
+        watch.fds[plane.socket_count + index].fd = plane.feedback_sockets[index] if at_once else -1
     if at == INFINITY:
-        return poll(fds, plane.socket_count + 1, -1)
+        return poll(watch.fds, 2 * plane.socket_count + 1, -1)
     left = min(max(0.0, at - monotonic()), LONGEST_WAIT_S)
     timeout.tv_sec = <long>left
     timeout.tv_nsec = <long>((left - <double>timeout.tv_sec) * 1e9)
-    return ppoll(fds, plane.socket_count + 1, &timeout, NULL)
+    return ppoll(watch.fds, 2 * plane.socket_count + 1, &timeout, NULL)
+
+
+cdef inline void read_ready(Plane *plane, Watch *watch, Inbox *inbox) noexcept nogil:
+    """A batch of each in turn, so that a flood on one address does not silence the others."""
+    cdef uint64_t wakes
+    cdef int index
+    for index in range(plane.socket_count):
+        if watch.fds[index].revents:
+            receive_batch(plane, inbox, index, plane.sockets[index])
+        if watch.fds[plane.socket_count + index].revents:
+            watch.feedback_at = -INFINITY
+    if watch.fds[2 * plane.socket_count].revents:
+        read(plane.wake_fd, &wakes, sizeof(wakes))
+
+
+cdef inline void read_feedback_sockets(Plane *plane, Watch *watch, Inbox *inbox) noexcept nogil:
+    """What came while nothing could wake the thread; and again after a while, until nothing has come in one."""
+    cdef int index, count, most = 0
+    for index in range(plane.socket_count):
+        if plane.feedback_sockets[index] >= 0:
+            count = receive_batch(plane, inbox, index, plane.feedback_sockets[index])
+            most = max(most, count)
+    if most == inbox.room:
+        watch.feedback_at = -INFINITY  # there is more; but media first
+    else:
+        watch.feedback_at = monotonic() + FEEDBACK_WAITS_S if most > 0 else INFINITY
 
 
 cdef inline double next_wake(const Plane *plane) noexcept nogil:
@@ -95,15 +130,16 @@ cdef inline void do_due(Plane *plane) noexcept nogil:
     step_aside(plane)
 
 
-cdef inline void receive_batch(Plane *plane, Inbox *inbox, int local) noexcept nogil:
+cdef inline int receive_batch(Plane *plane, Inbox *inbox, int local, int fd) noexcept nogil:
+    """How many datagrams there were."""
     cdef Endpoint source
     cdef double now
     cdef int index, count
     for index in range(inbox.room):
         inbox.messages[index].msg_hdr.msg_namelen = sizeof(sockaddr_in6)  # overwritten by each call
-    count = recvmmsg(plane.sockets[local], inbox.messages, inbox.room, MSG_DONTWAIT, NULL)
+    count = recvmmsg(fd, inbox.messages, inbox.room, MSG_DONTWAIT, NULL)
     if count < 0 and (errno == EAGAIN or errno == EINTR):
-        return
+        return 0
     now = monotonic()
     pthread_mutex_lock(&plane.mutex)
     plane.strangers = 0
@@ -123,6 +159,7 @@ cdef inline void receive_batch(Plane *plane, Inbox *inbox, int local) noexcept n
     signal_events(plane)
     pthread_mutex_unlock(&plane.mutex)
     step_aside(plane)
+    return max(count, 0)
 
 
 cdef inline void read_address(const sockaddr_in6 *address, int local, Endpoint *source) noexcept nogil:
@@ -136,6 +173,21 @@ cdef inline void read_address(const sockaddr_in6 *address, int local, Endpoint *
     else:
         source.scope = address.sin6_scope_id
         memcpy(source.address, &address.sin6_addr, 16)
+
+
+cdef inline bint watch_open(Watch *watch, const Plane *plane) noexcept nogil:
+    """False without memory."""
+    cdef int index
+    watch.feedback_at = INFINITY
+    watch.fds = <pollfd *>malloc((2 * plane.socket_count + 1) * sizeof(pollfd))
+    if watch.fds == NULL:
+        return False
+    for index in range(2 * plane.socket_count + 1):
+        watch.fds[index].events = POLLIN
+    for index in range(plane.socket_count):
+        watch.fds[index].fd = plane.sockets[index]
+    watch.fds[2 * plane.socket_count].fd = plane.wake_fd
+    return True
 
 
 cdef inline bint inbox_open(Inbox *inbox, int room) noexcept nogil:
