@@ -1,7 +1,7 @@
 """What may be spent on one subscriber: the least of what its path carries, what it asked for, and what everybody gets.
 
 estimate (sfu/core/estimation) ─► less what RTX takes ─┐
-or REMB, from a remote without transport-cc ───────────┼─► bps ─► allocation, and RTX's own bound
+or REMB and reported loss, without transport-cc ───────┼─► bps ─► allocation, and RTX's own bound
 `max_bps` of its layout, `budget_bps` of the Worker ───┘
 `least_budget_bps` is spent in any case
 """
@@ -13,6 +13,8 @@ from math import inf
 from sfu.context import Context
 from sfu.core.allocation import Allocation, spent_bps, sufficient_bps
 from sfu.core.estimation.estimator import Estimate
+from sfu.core.reported_loss import ReportedLoss, Totals
+from sfu.wire.rtcp import ReportBlock
 
 RECOVERY_LEAST = 0.1  # of the budget, for RTX, even when pictures take all of it: some loss is everywhere
 RECOVERY_OF_REST = 0.5  # of what pictures leave
@@ -25,6 +27,7 @@ class Budget:
         self._context = context
         self._transport = transport
         self._reported: tuple[int, float] | None = None  # by REMB: rate, and until when it is believed
+        self._reported_loss = ReportedLoss()
         self._recovery_bps = 0.0
         self._set_recovery(context.config.budget_bps * context.config.recovery_share)
 
@@ -44,6 +47,17 @@ class Budget:
         self._reported = bitrate_bps, now + self._context.config.receiver_estimate_lasts_s
         return True
 
+    def on_report(self, slot: int, block: ReportBlock, now: float) -> bool:
+        """Of the remote about one of its Slots. Whether that changes what may be spent; not beside our own estimate."""
+        if self.estimate is not None:
+            return False
+        octets = self._context.plane.transmission(slot).octets
+        totals = Totals(block.packets_lost, block.highest_sequence, octets)
+        return self._reported_loss.on_report(slot, totals, now)
+
+    def forget_slot(self, slot: int) -> None:
+        self._reported_loss.forget(slot)
+
     def on_allocation(self, allocation: Allocation, now: float) -> None:
         """What there would be use for is worth finding out about."""
         estimate, spent = self.estimate, spent_bps(allocation)
@@ -62,7 +76,8 @@ class Budget:
     def _bound_bps(self, now: float) -> float:
         reported_bps = self._reported[0] if self._reported is not None and now < self._reported[1] else inf
         asked_bps = inf if self.max_bps is None else self.max_bps
-        return min(reported_bps, asked_bps, self._context.config.budget_bps)
+        passes_bps = self._reported_loss.bps if self.estimate is None else inf
+        return min(reported_bps, passes_bps, asked_bps, self._context.config.budget_bps)
 
     def _recovery_share_bps(self, spent_on_pictures_bps: int, now: float) -> float:
         """What RTX may take. Answering every NACK of a congested path drowns it: after a fall, what is left of the

@@ -20,6 +20,7 @@ from sfu.core.layout import Layout, wishes
 from sfu.core.types import Codec, Kind
 from sfu.plane.interface import SlotSpec
 from sfu.subscription import Slot, Subscription
+from sfu.wire.rtcp import ReportBlock
 
 if TYPE_CHECKING:
     from sfu.endpoint import Endpoint
@@ -79,6 +80,7 @@ class Subscriber:
     def forget_slot(self, slot: Slot) -> None:
         del self.slots[slot.id]
         del self.slots_by_ssrc[slot.spec.ssrc]
+        self.budget.forget_slot(slot.number)
 
     def reallocate_soon(self) -> None:
         """Within this turn of the Worker."""
@@ -199,6 +201,10 @@ class Subscriber:
             return
         self._context.counters.nacks_received += len(sequence_numbers)
         self._context.plane.retransmit(slot.number, sequence_numbers, now)
+
+    def on_report(self, slot: int, block: ReportBlock, now: float) -> None:
+        if self.budget.on_report(slot, block, now):
+            self.reallocate_soon()
 
     def on_receiver_estimate(self, bitrate_bps: int, now: float) -> None:
         if self.budget.on_receiver_estimate(bitrate_bps, now):

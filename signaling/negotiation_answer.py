@@ -293,7 +293,7 @@ def _write(
 def _write_media(line: _Line, received: bool, sent: SlotLine | None) -> list[str]:
     media = line.media
     payload_types = sdp_formats.listed_payload_types(line.formats)
-    formats = sdp_formats.write_formats(line.formats)
+    formats = sdp_formats.write_formats(line.formats, sends=sent is not None)
     rids = sdp_streams.write_received_rids(media, payload_types) if line.formats else []
     extensions = sdp_extensions.write_answered(
         line.extensions, sdp_extensions.SENT[line.kind] if sent else (), received=received or sent is None

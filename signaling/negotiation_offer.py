@@ -207,7 +207,7 @@ def _write_line(line: SlotLine, *, stopped: bool) -> list[str]:
         "a=rtcp-mux",
         "a=rtcp-rsize",
         *sdp_extensions.write_offered(OFFERED_EXTENSIONS, line.kind),
-        *sdp_formats.write_formats(formats),
+        *sdp_formats.write_formats(formats, sends=True),
         *(_write_msid(line) if carrying else []),
         *([] if stopped else _write_ssrcs(line)),
     ]

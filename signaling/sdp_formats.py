@@ -16,11 +16,13 @@ from sfu.core.types import Codec, Kind, PayloadFormat
 from signaling.sdp import Media, is_token, malformed, number
 
 # Feedback that we send or understand. No `nack` for audio: a repeat of 20 ms of sound comes too late to be of use.
-# No `goog-remb`: transport-cc replaces it, and nobody here sends it.
 FEEDBACK: Final[Mapping[Kind, tuple[str, ...]]] = {
     "audio": ("transport-cc",),
-    "video": ("transport-cc", "ccm fir", "nack", "nack pli"),
+    "video": ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"),
 }
+# Of it, what we never send: who has transport-cc, too, sends that (Chromium and Firefox do), and others nothing else by
+# which their path could be known. So it is asked of who receives, and not promised to who sends.
+ONLY_UNDERSTOOD: Final = ("goog-remb",)
 # Others are not kept: a description may name thousands, of all payload types at once.
 _KNOWN_FEEDBACK: Final = frozenset(name for names in FEEDBACK.values() for name in names)
 
@@ -162,13 +164,14 @@ def listed_payload_types(accepted: Iterable[AcceptedFormat]) -> list[str]:
     return [str(one.payload_type) for one in to_payload_formats(accepted)]
 
 
-def write_formats(accepted: Iterable[AcceptedFormat]) -> list[str]:
-    """The attribute lines of these formats."""
+def write_formats(accepted: Iterable[AcceptedFormat], *, sends: bool = False) -> list[str]:
+    """The attribute lines of these formats. `sends`: the remote is sent such, and reports on it."""
     lines = []
     for one in accepted:
         channels = f"/{one.channels}" if one.channels > 1 else ""
         lines.append(f"a=rtpmap:{one.payload_type} {one.codec}/{one.clock_rate}{channels}")
-        lines += [f"a=rtcp-fb:{one.payload_type} {name}" for name in one.feedback]
+        feedback = [name for name in one.feedback if sends or name not in ONLY_UNDERSTOOD]
+        lines += [f"a=rtcp-fb:{one.payload_type} {name}" for name in feedback]
         if one.parameters:
             pairs = ";".join(f"{key}={value}" for key, value in one.parameters.items())
             lines.append(f"a=fmtp:{one.payload_type} {pairs}")

@@ -62,6 +62,10 @@ async def test_firefox_and_chromium_see_and_hear_each_other(speech: Path, tmp_pa
             before = [await statistics(page), await fox.statistics()]
             await asyncio.sleep(WATCH_S)  # the measurement itself
             after = [await statistics(page), await fox.statistics()]
+            # Offered REMB and transport-cc, both report by the latter: REMB is not answered by an estimate.
+            for evaluate in (page.evaluate, fox.evaluate):
+                explanation = await evaluate("window.sfuRoom.view.explain()")
+                assert explanation["estimate_bps"] is not None
             await exchange_messages(page, fox)
             await screenshot(page, "chromium-with-firefox")
             await fox.screenshot("firefox-with-chromium")

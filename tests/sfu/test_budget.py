@@ -8,7 +8,7 @@ from sfu.config import WorkerConfig
 from sfu.core.estimation.rates import START_BPS
 from tests.sim.actors import Publisher, Subscriber
 from tests.sim.call import PATIENT, Call
-from tests.sim.link import Conditions
+from tests.sim.link import Conditions, Link
 from tests.sim.receiver import Receiver
 
 
@@ -63,3 +63,28 @@ def test_what_is_sent_in_any_case_is_no_flood() -> None:
         assert (subscription.wanted_layer, subscription.resumes_at) == (2, None)
     estimate = call.router.registry.endpoints["bob"].subscriber.budget.estimate
     assert estimate is not None and estimate.bps < 1_200_000
+
+
+def test_who_reports_loss_alone_is_not_flooded_for_ever() -> None:
+    call = Call(config=WorkerConfig(transport=PATIENT))
+    publisher = Publisher(call, "ann")
+    publisher.layer("f").packets_per_frame = 12  # 1.92 Mbit/s
+    publisher.start()
+    call.run(5.0)
+    subscriber = Subscriber(call, "bob")
+    subscriber.reports_loss = True
+    link = subscriber.downlink = Link(call.random, Conditions(rate_bps=1.2e6))
+    for track in (publisher.video, publisher.audio):
+        subscriber.subscribe(track)
+    subscriber.start()
+    call.run(5.0)
+    (video,) = (s for s in call.router.registry.endpoints["bob"].subscriber.subscriptions() if s.is_video)
+    layers: list[int | None] = []
+    for _ in range(400):
+        call.run(0.1)
+        layers.append(video.current_layer)
+    assert set(layers) <= {1, 2}
+    assert layers.count(2) < 0.2 * len(layers), "the best is tried now and then"
+    link.change(call.now, rate_bps=4e6)
+    call.run(60.0)
+    assert video.current_layer == 2

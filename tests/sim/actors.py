@@ -261,6 +261,18 @@ class Reception:
         self.timestamps = Unwrapper(32)
         self.packets: dict[int, tuple[float, int, bool, bytes]] = {}  # number -> (time, timestamp, marker, payload)
         self.reports: list[tuple[float, SenderReport]] = []
+        self.came = 0  # under its own SSRC
+        self.first: int | None = None
+        self.highest = 0
+
+    def on_number(self, unwrapped: int) -> None:
+        """Not of a repeat."""
+        self.came += 1
+        self.first = unwrapped if self.first is None else self.first
+        self.highest = max(self.highest, unwrapped)
+
+    def lost(self) -> int:
+        return 0 if self.first is None else max(0, self.highest - self.first + 1 - self.came)
 
     def missing(self) -> list[int]:
         if not self.packets:
@@ -285,6 +297,7 @@ class Subscriber(Remote):
         super().__init__(call, name, room)
         self.receptions: dict[str, Reception] = {}
         self.asks_for_missing = True
+        self.reports_loss = False
         self._slots: dict[str, str] = {}  # Track -> Slot
         self._by_ssrc: dict[int, Reception] = {}
 
@@ -320,6 +333,8 @@ class Subscriber(Remote):
         if header.ssrc == reception.rtx_ssrc:
             number, payload = rtx.unwrap(payload)
         unwrapped = reception.numbers.unwrap(number)
+        if header.ssrc == reception.ssrc:
+            reception.on_number(unwrapped)
         timestamp = reception.timestamps.unwrap(header.timestamp)
         before = reception.packets.get(unwrapped)
         assert before is None or (before[1], before[3]) == (timestamp, payload), "two packets under one number"
@@ -345,6 +360,7 @@ class Subscriber(Remote):
             if reception.reports:
                 at, report = reception.reports[-1]
                 lsr, dlsr = rtcp.ntp_middle32(report.ntp_time), round((self.call.now - at) * 65536)
-            blocks.append(ReportBlock(reception.ssrc, 0, 0, 0, 0, lsr, dlsr))
+            lost, highest = (reception.lost(), reception.highest) if self.reports_loss else (0, 0)
+            blocks.append(ReportBlock(reception.ssrc, 0, lost, highest, 0, lsr, dlsr))
         if blocks:
             self.send_rtcp(ReceiverReport(1, tuple(blocks)).pack())
