@@ -39,7 +39,8 @@ class WorkerConfig:
     trace_estimates: str = ""  # for debugging: a file of which each Worker writes one, with its number behind the name
     receiver_estimate_lasts_s: float = 15.0  # REMB, from who has no transport-cc: browsers send one a second, and who
     # has stopped may have crashed. Lower: the budget jumps up when a few are lost
-    layer_stopped_after_s: float = 1.0  # silent while others flow. Lower: shorter freezes; higher: fewer switches
+    layer_stopped_after_s: float = 1.0  # silent while others flow; sooner if it had many frames (core/flow.py). Lower:
+    # shorter freezes; higher: fewer switches
     layer_steady_after_s: float = 1.0  # a layer that returns is trusted then. Lower: pictures jump at an uplink's limit
     flow_interval_s: float = 0.25  # how often layers are looked at: four looks until one counts as stopped
     look_back_s: float = 0.1  # so much of a voice that begins to be heard is made up for. Higher: all of it is late

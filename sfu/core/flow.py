@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from operator import add, sub
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sfu.core.frame_rate import FrameRate, of_one_track, shares_up_to
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 # What another layer must have received since, for a silent one to count as stopped: a still screen's layers get one
 # to three packets each, once a second.
 OTHERS_PACKETS = 8
+# It has stopped sooner when it has missed so many frames of its own pace while another got nearly as many: an encoder
+# leaves out a few of one layer after a key frame that was too large. Lower: pictures jump for that; higher: they stand
+# still for longer when an uplink gets narrow.
+MISSED_FRAMES = 8
+OTHERS_FRAMES = 6
+SOONEST_STOPPED_S = 0.5
 # The bitrate is a mean over this, and the lower one of the last two: a key frame, which weighs a second of others,
 # passes and is no reason to think a layer too dear, while what really costs more does so for longer.
 BITRATE_WINDOW_S = 2.0
@@ -71,12 +78,15 @@ class _Look(NamedTuple):
         )
 
 
+_AllOfIt: TypeAlias = dict[int, tuple[int, int]]  # layer -> packets and frames
+
+
 @dataclass(slots=True)
 class _Observed:
     ssrc: int
     packets: int
     progressed_at: float
-    others_at_progress: dict[int, int]  # layer -> its packets when this one last progressed
+    others_at_progress: _AllOfIt  # when this one last progressed
     flowing_since: float | None
     looks: deque[_Look] = field(default_factory=deque)
     seen_muted: _Look | None = None  # the last one while it was muted
@@ -95,13 +105,13 @@ class TrackFlow:
 
     def on_reception(self, receptions: Iterable[LayerReception], now: float) -> None:
         receptions = list(receptions)
-        packets = {reception.layer: reception.packets for reception in receptions}
+        all_of_it = {reception.layer: (reception.packets, reception.frames) for reception in receptions}
         for reception in receptions:
             observed = self._layers.get(reception.layer)
             if observed is None or observed.ssrc != reception.ssrc:
                 observed = _Observed(reception.ssrc, 0, now, {}, None)
                 self._layers[reception.layer] = observed
-            self._observe(observed, reception, packets, now)
+            self._observe(observed, reception, all_of_it, now)
 
     def on_resumed(self, above: int) -> None:
         """Its publisher was asked to send these layers again, and has not: whatever they did before was long ago."""
@@ -120,9 +130,10 @@ class TrackFlow:
     def layers(self, now: float) -> tuple[LayerFlow, ...]:
         """All layers seen so far, ascending."""
         flowing = {layer: o.flowing_since for layer, o in self._layers.items() if o.flowing_since is not None}
-        # What flows first is all there is to show; what joins it must prove itself.
+        # What flows first is all there is to show; what joins it must prove itself, unless it is lower than all others:
+        # nobody rises to that but from nothing.
         steady = {layer for layer, since in flowing.items() if now - since >= self._steady_after_s}
-        usable = steady or set(flowing)
+        usable = steady | {layer for layer in flowing if layer < min(steady, default=inf)}
         seen = sorted(self._layers.items())
         frame_rates = of_one_track([observed.frame_rate.per_s for _, observed in seen])
         return tuple(
@@ -137,18 +148,16 @@ class TrackFlow:
             for (layer, observed), frame_rate in zip(seen, frame_rates, strict=True)
         )
 
-    def _observe(self, observed: _Observed, reception: LayerReception, packets: dict[int, int], now: float) -> None:
+    def _observe(self, observed: _Observed, reception: LayerReception, all_of_it: _AllOfIt, now: float) -> None:
         if reception.packets > observed.packets:
             observed.packets = reception.packets
             observed.progressed_at = now
-            observed.others_at_progress = packets
+            observed.others_at_progress = all_of_it
             if observed.flowing_since is None:
                 observed.flowing_since = now
                 while len(observed.looks) > 1:  # of when it was paused: the last of that is where it begins
                     observed.looks.popleft()
-        elif now - observed.progressed_at >= self._stopped_after_s and any(
-            count - observed.others_at_progress.get(layer, 0) >= OTHERS_PACKETS for layer, count in packets.items()
-        ):
+        elif self._has_stopped(observed, all_of_it, now):
             observed.flowing_since = None
         # Temporal layers count as one. As steps of their own they had the best layer held with half of its frames where
         # the next lower one would do, and when the path fell from there, Chromium's picture stood still for 0.7 to
@@ -156,6 +165,20 @@ class TrackFlow:
         spatial_bytes = tuple(map(sum, reception.layer_bytes))
         look = _Look(now, reception.bytes, reception.frames, spatial_bytes, reception.temporal_frames)
         self._measure(observed, look)
+
+    def _has_stopped(self, observed: _Observed, all_of_it: _AllOfIt, now: float) -> bool:
+        silent_s = now - observed.progressed_at
+        if silent_s < SOONEST_STOPPED_S:
+            return False
+        before = observed.others_at_progress
+        others = [
+            (packets - before.get(layer, (0, 0))[0], frames - before.get(layer, (0, 0))[1])
+            for layer, (packets, frames) in all_of_it.items()
+        ]
+        if silent_s >= self._stopped_after_s and any(packets >= OTHERS_PACKETS for packets, _ in others):
+            return True
+        missed = silent_s * (observed.frame_rate.per_s or 0.0)
+        return missed >= MISSED_FRAMES and any(frames >= OTHERS_FRAMES for _, frames in others)
 
     def _measure(self, observed: _Observed, look: _Look) -> None:
         looks = observed.looks

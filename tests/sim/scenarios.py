@@ -214,7 +214,7 @@ LOST_LAYER = Scenario(
         Act("it comes back", lambda stage: stage.send("p00", "h", True)),
         Run(6),
         Check("and is sent again", shows(1)),
-        Check("the picture never stood still for long", alive(1.6)),
+        Check("the picture never stood still for long", alive(1.0)),
     ),
 )
 

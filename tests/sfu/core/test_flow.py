@@ -74,7 +74,7 @@ def test_a_layer_that_joins_others_must_flow_for_a_while() -> None:
 def test_a_layer_silent_while_others_go_on_has_stopped() -> None:
     publisher = Publisher()
     publisher.run(3.0, q=20, f=80)
-    publisher.run(0.75, q=20)
+    publisher.run(0.25, q=20)
     assert publisher.usable() == [Q, F]
     publisher.run(0.5, q=20)
     assert publisher.usable() == [Q]
@@ -82,6 +82,33 @@ def test_a_layer_silent_while_others_go_on_has_stopped() -> None:
     assert publisher.usable() == [Q], "back, but not yet to be trusted"
     publisher.run(1.0, q=20, f=80)
     assert publisher.usable() == [Q, F]
+
+
+def test_a_slow_layer_is_given_a_second_to_go_on() -> None:
+    """Of eight frames a second it has missed four after half a one, which may be chance."""
+    publisher = Publisher()
+    publisher.run(6.0, q=20, f=8)
+    publisher.run(0.75, q=20)
+    assert publisher.usable() == [Q, F]
+    publisher.run(0.5, q=20)
+    assert publisher.usable() == [Q]
+
+
+def test_a_layer_is_given_a_second_while_the_others_show_little() -> None:
+    publisher = Publisher()
+    publisher.run(6.0, q=8, f=20)
+    publisher.run(0.5, q=8)
+    assert publisher.usable() == [Q, F]
+    publisher.run(0.75, q=8)
+    assert publisher.usable() == [Q]
+
+
+def test_a_layer_below_all_others_counts_at_once() -> None:
+    """Only who could pay for none of them takes it."""
+    publisher = Publisher()
+    publisher.run(3.0, h=40, f=80)
+    publisher.run(SWEEP_S, q=20, h=40, f=80)
+    assert publisher.usable() == [Q, H, F]
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, 2.0])
