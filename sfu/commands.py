@@ -350,10 +350,11 @@ class Commands:
             return command.room is None or endpoint.room == command.room
 
         counters = self._context.plane.counters
+        subscriptions = self._registry.subscriptions.values() if command.subscriptions else ()
         return Statistics(
             call=command.call,
             tracks=[t.statistics(now) for t in self._registry.tracks.values() if is_meant(t.endpoint)],
-            subscriptions=[s.statistics() for s in self._registry.subscriptions.values() if is_meant(s.slot.endpoint)],
+            subscriptions=[s.statistics() for s in subscriptions if is_meant(s.slot.endpoint)],
             participants=list(self._registry.assessing.qualities(command.room)),
             counters={name: getattr(counters, name) for name in counters.__dataclass_fields__ if name != "dropped"},
             dropped=dict(counters.dropped),

@@ -189,6 +189,7 @@ class ReadStatistics(Command, frozen=True, kw_only=True):
     """Counters of the Worker, its Tracks and Subscriptions. Reply: Statistics."""
 
     room: str | None = None
+    subscriptions: bool = True  # there are as many as people squared, and `Explain` tells of one Transport's
 
 
 class Describe(Command, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ class LayerStatistics(Struct, frozen=True, kw_only=True):
 class TrackStatistics(Struct, frozen=True, kw_only=True):
     track: str
     layers: list[LayerStatistics]
+    asked_layer: int  # the best that its publisher is asked to send, and all below; -1: none
     key_frame_requests: int
     quality: StreamQuality
 

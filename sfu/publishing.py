@@ -236,11 +236,14 @@ class PublishedTrack:
 
     def assess(self, rtt_s: float | None, now: float) -> None:
         """How well it gets here, as `quality` says from now on."""
-        is_video = self.spec.kind == "video"
         flowing = frozenset(layer.layer for layer in self.flow.layers(now) if layer.flows)
-        wanted_layer = self._upstream.best_layer if is_video else 0
-        expected = Expected(self.muted, self.is_screen, wanted_layer, flowing)
+        expected = Expected(self.muted, self.is_screen, self._asked_layer, flowing)
         self.quality.assess(self._context.plane.reception(self.number), expected, rtt_s, now)
+
+    @property
+    def _asked_layer(self) -> int:
+        """The best that its publisher is asked to send. Sound is never paused."""
+        return self._upstream.best_layer if self.spec.kind == "video" else 0
 
     def statistics(self, now: float) -> TrackStatistics:
         layers = [
@@ -263,6 +266,7 @@ class PublishedTrack:
         return TrackStatistics(
             track=self.id,
             layers=layers,
+            asked_layer=self._asked_layer,
             key_frame_requests=self._key_frames.sent,
             quality=stream_quality(self.quality),
         )

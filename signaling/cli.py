@@ -1,4 +1,5 @@
-"""The `sfu` command: serve, demo, loadtest, recover, mix, live, upload, token, rooms, participants, recordings.
+"""The `sfu` command: serve, demo, loadtest, recover, mix, live, upload, token, rooms, participants,
+explain, recordings.
 
 Reads arguments and environment, hands them on, says what failed.
 
@@ -141,6 +142,7 @@ def _add_remote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for name, text, add, examples in (
         ("rooms", "list the rooms of a running server", remote.add_rooms, remote.EXAMPLES),
         ("participants", "list who is in a room of a running server", remote.add_participants, remote.EXAMPLES),
+        ("explain", "say who in a room receives what, and why no better", remote.add_explain, remote.EXAMPLES),
         (
             "recordings",
             "record rooms of a running server, and fetch what came of it",

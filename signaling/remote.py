@@ -1,4 +1,4 @@
-"""`sfu rooms` and `sfu participants`: what a running server says, and what it is told, over its REST API."""
+"""`sfu rooms`, `sfu participants` and `sfu explain`: what a running server says over its REST API."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from signaling.config import ConfigError
 from signaling.messages import TrackDescription
 
 if TYPE_CHECKING:
+    from signaling.api.watching_models import SubscriptionItem
     from signaling.client.api import ServerApi
 
 EXAMPLES: Final = """\
@@ -21,6 +22,7 @@ examples:
   sfu rooms --dev
   sfu rooms --url https://calls.example.org --keys backend:SECRET
   sfu participants standup --dev
+  sfu explain standup --dev
 """
 
 Action = Callable[["ServerApi", argparse.Namespace], Awaitable[None]]
@@ -35,6 +37,12 @@ def add_participants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("room", help="who is in it")
     server_arguments(parser)
     parser.set_defaults(run=lambda parsed: ask_server(_participants, parsed))
+
+
+def add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("room", help="who is in it")
+    server_arguments(parser)
+    parser.set_defaults(run=lambda parsed: ask_server(_explain, parsed))
 
 
 def server_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +83,24 @@ async def _participants(api: ServerApi, parsed: argparse.Namespace) -> None:
     people = [one async for one in api.all_participants(parsed.room)]
     rows = ((one.identity, one.name, one.state, ", ".join(map(_track, one.tracks))) for one in people)
     print_table(("IDENTITY", "NAME", "STATE", "PUBLISHES"), rows)
+
+
+async def _explain(api: ServerApi, parsed: argparse.Namespace) -> None:
+    sources = {
+        track.id: f"{one.identity} {track.source}"
+        async for one in api.all_participants(parsed.room)
+        for track in one.tracks
+    }
+    rows = [
+        (one.identity, sources.get(item.track, item.track), _layer(item), item.reason, item.explanation)
+        async for one in api.all_debug(parsed.room)
+        for item in one.received
+    ]
+    print_table(("RECEIVER", "TRACK", "LAYER", "REASON", ""), rows)
+
+
+def _layer(item: SubscriptionItem) -> str:
+    return "-" if item.rid is None else f"{item.rid or 'all'} {item.bitrate_bps // 1000} kbit/s"
 
 
 def _track(track: TrackDescription) -> str:

@@ -9,6 +9,7 @@ from aiohttp import web
 from sfu import __version__
 from signaling.api.access import Doorkeeper
 from signaling.api.bans import Bans
+from signaling.api.debugging import Debugging
 from signaling.api.dispatch import Dispatch
 from signaling.api.events import Events
 from signaling.api.exchanges import exchanges
@@ -60,6 +61,7 @@ class Api:
             *Participants(observer).operations(),
             *Tracks(observer).operations(),
             *Watching(observer).operations(),
+            *Debugging(observer).operations(),
             *Bans(observer).operations(),
             *Messages(observer).operations(),
             *RecordingOperations(recordings, keys).operations(),

@@ -236,6 +236,10 @@ class TrackFigures(Struct, frozen=True, kw_only=True):
     """What of a track arrives at the server."""
 
     track: str
+    asked_rid: Annotated[
+        str | None,
+        Meta(description="The best layer that its publisher is asked to send, empty without simulcast; null: none."),
+    ]
     key_frame_requests: int
     score: Score
     cause: Cause

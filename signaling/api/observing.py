@@ -41,8 +41,8 @@ class Observer:
         return await self.switchboard.perform(operation)
 
     async def statistics(self, room: str) -> Statistics:
-        """Of a room that there is. Raises Refused."""
-        return await self._ask(room, lambda call: ReadStatistics(call=call, room=room), Statistics)
+        """Of a room that there is, without what each receives. Raises Refused."""
+        return await self._ask(room, lambda call: ReadStatistics(call=call, room=room, subscriptions=False), Statistics)
 
     async def explanation(self, room: str, identity: str) -> Explanation:
         """Why somebody receives what he does. Raises Refused."""

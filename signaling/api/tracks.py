@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sfu.control import Statistics, TrackStatistics
 from signaling.api.models import (
     LayerFigures,
     ParticipantFigures,
@@ -87,37 +90,8 @@ class Tracks:
 
     async def _figures(self, asked: Asked) -> Answer:
         participant = self._participant(asked)
-        mine = {track.id for track in participant.tracks}
         statistics = await self._observer.statistics(asked.path["room"])
-        published = [
-            TrackFigures(
-                track=public_name(track.track),
-                key_frame_requests=track.key_frame_requests,
-                score=rounded(track.quality.score),
-                cause=track.quality.cause,
-                loss=track.quality.loss,
-                jitter_s=track.quality.jitter_s,
-                layers=[
-                    LayerFigures(
-                        rid=layer.rid,
-                        active=layer.active,
-                        bitrate_bps=layer.bitrate_bps,
-                        packets=layer.packets,
-                        lost=layer.lost,
-                        jitter_s=layer.jitter_s,
-                        frames=layer.frames,
-                        freezes=layer.freezes,
-                        frozen_s=layer.frozen_s,
-                    )
-                    for layer in track.layers
-                ],
-            )
-            for track in statistics.tracks
-            if public_name(track.track) in mine
-        ]
-        told = next((one for one in statistics.participants if one.participant == participant.identity), None)
-        quality = None if told is None else quality_of(told, figures=True)
-        return Answer(ParticipantFigures(identity=participant.identity, quality=quality, published=published))
+        return Answer(figures_of(participant, statistics))
 
     def _participant(self, asked: Asked) -> Participant:
         return self._observer.directory.participant(asked.path["room"], asked.path["identity"]).participant
@@ -128,3 +102,45 @@ class Tracks:
         if track is None:
             raise Refused("unknown_track", f"{participant.identity} publishes no such track")
         return asked.path["room"], participant.identity, track
+
+
+def figures_of(participant: Participant, statistics: Statistics) -> ParticipantFigures:
+    """`statistics`: of the room."""
+    mine = {track.id: track.rids for track in participant.tracks}
+    told = next((one for one in statistics.participants if one.participant == participant.identity), None)
+    return ParticipantFigures(
+        identity=participant.identity,
+        quality=None if told is None else quality_of(told, figures=True),
+        published=[
+            _track_figures(track, mine[public_name(track.track)])
+            for track in statistics.tracks
+            if public_name(track.track) in mine
+        ],
+    )
+
+
+def _track_figures(track: TrackStatistics, rids: Sequence[str]) -> TrackFigures:
+    asked = track.asked_layer
+    return TrackFigures(
+        track=public_name(track.track),
+        asked_rid=None if asked < 0 else rids[asked] if asked < len(rids) else "",
+        key_frame_requests=track.key_frame_requests,
+        score=rounded(track.quality.score),
+        cause=track.quality.cause,
+        loss=track.quality.loss,
+        jitter_s=track.quality.jitter_s,
+        layers=[
+            LayerFigures(
+                rid=layer.rid,
+                active=layer.active,
+                bitrate_bps=layer.bitrate_bps,
+                packets=layer.packets,
+                lost=layer.lost,
+                jitter_s=layer.jitter_s,
+                frames=layer.frames,
+                freezes=layer.freezes,
+                frozen_s=layer.frozen_s,
+            )
+            for layer in track.layers
+        ],
+    )

@@ -136,7 +136,7 @@ class Watching:
     async def _list(self, asked: Asked) -> Answer:
         room, identity = self._place(asked)
         told = await self._observer.explanation(room, identity)
-        items = [_item(track) for track in told.tracks]
+        items = [subscription_item(track) for track in told.tracks]
         return Answer(
             SubscriptionList(identity=identity, budget_bps=told.budget_bps, estimate_bps=told.estimate_bps, items=items)
         )
@@ -162,7 +162,7 @@ class Watching:
         track = next((one for one in told.tracks if one.track == asked.path["track"]), None)
         if track is None:
             raise Refused("unknown_subscription", f"{identity} receives no such track")
-        return Answer(_item(track))
+        return Answer(subscription_item(track))
 
     async def _get_layout(self, asked: Asked) -> Answer:
         return _laid_out(await self._observer.ask_about(*self._place(asked), methodcaller("layout")))
@@ -207,7 +207,7 @@ def _shown(layout: Layout) -> ShownLayout:
     return ShownLayout(tiles=tiles, last_n=layout.last_n, max_bps=layout.max_bps)
 
 
-def _item(track: TrackExplanation) -> SubscriptionItem:
+def subscription_item(track: TrackExplanation) -> SubscriptionItem:
     return SubscriptionItem(
         track=track.track,
         reason=track.reason,

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from signaling.api.models import MAX_ID_CHARACTERS, Cause, Loss, Score, Seconds
-from signaling.message_values import MAX_TILES, Count, Side
+from signaling.api.models import MAX_ID_CHARACTERS, Cause, Loss, Score, Seconds, TrackFigures
+from signaling.message_values import MAX_TILES, Count, ParticipantState, Quality, Side
 
 # RFC 8852 sets no limit; browsers take 255, people use one letter.
 MAX_RID_CHARACTERS: Final = 16
@@ -39,6 +39,33 @@ class SubscriptionList(Struct, frozen=True, kw_only=True):
     budget_bps: Annotated[int, Meta(description="What is spent on him at most.")]
     estimate_bps: Annotated[int | None, Meta(description="What his connection carries; null before that is known.")]
     items: list[SubscriptionItem]
+
+
+class ParticipantDebug(Struct, frozen=True, kw_only=True):
+    """All that is known of how somebody sends and receives."""
+
+    identity: str
+    name: str
+    state: ParticipantState
+    quality: Annotated[Quality | None, Meta(description="Of all that he sends and receives.")]
+    published: list[TrackFigures]
+    refused: Annotated[
+        str | None, Meta(description="Why nothing is known of what he receives, a code; null: all is.")
+    ] = None
+    budget_bps: Annotated[int, Meta(description="What is spent on him at most.")] = 0
+    estimate_bps: Annotated[int | None, Meta(description="What his connection carries; null: not known.")] = None
+    received: Annotated[list[SubscriptionItem], Meta(description="What has an m-line at his client.")] = []
+    without_place: Annotated[
+        dict[str, int], Meta(description="How many tracks have none, in a crowd, by the reason of each.")
+    ] = {}
+
+
+class RoomDebug(Struct, frozen=True, kw_only=True):
+    """A room's participants by identity, with all figures of the moment."""
+
+    room: str
+    items: list[ParticipantDebug]
+    next_cursor: str | None
 
 
 class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -59,6 +59,8 @@ from signaling.api.server_models import (
     WebhookWish,
 )
 from signaling.api.watching_models import (
+    ParticipantDebug,
+    RoomDebug,
     ShownLayout,
     SubscriptionChange,
     SubscriptionItem,
@@ -201,6 +203,13 @@ class ServerApi(Asking):
 
     async def explain_subscription(self, room: str, identity: str, track: str) -> SubscriptionItem:
         return await self.get(_subscription(room, identity, track) + "/explain", SubscriptionItem)
+
+    async def debug_room(self, room: str, limit: int | None = None, cursor: str | None = None) -> RoomDebug:
+        return await self.get(path_of("rooms", room, "debug"), RoomDebug, limit=limit, cursor=cursor)
+
+    def all_debug(self, room: str) -> AsyncIterator[ParticipantDebug]:
+        """Page after page."""
+        return _all(lambda cursor: self.debug_room(room, cursor=cursor))
 
     async def get_subscription(self, room: str, identity: str, track: str) -> VersionedWish:
         return await self.get(_subscription(room, identity, track), VersionedWish)

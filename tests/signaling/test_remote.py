@@ -1,4 +1,4 @@
-"""`sfu rooms` and `sfu participants`, as commands against a server in this process."""
+"""`sfu rooms`, `sfu participants` and `sfu explain`, as commands against a server in this process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from signaling.client import connect
 from signaling.remote import print_table
-from tests.signaling.api.calling import KEY, present
-from tests.signaling.servers import serving
+from tests.signaling.api.calling import KEY, present, publishing
+from tests.signaling.servers import serving, token
 
 WAIT_S = 60.0
 
@@ -36,6 +37,18 @@ async def test_rooms_and_who_is_in_them() -> None:
         assert status == 0 and [line.split()[:2] for line in said.splitlines()[1:]] == [["ada", "Ada"], ["eve", "Eve"]]
         status, said, errors = await sfu("participants", "nowhere", *where)
         assert (status, said) == (1, "") and "room_not_found" in errors and errors.count("\n") == 1
+
+
+async def test_who_receives_what_and_why() -> None:
+    async with (
+        serving() as server,
+        publishing(server, "eve", "standup") as track,
+        connect(server.url, "standup", token("ada", "standup")) as ada,
+    ):
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        status, said, _ = await sfu("explain", "standup", "--url", server.url, "--keys", KEY)
+        assert status == 0
+        assert [line.split()[:3] for line in said.splitlines()[1:]] == [["ada", "eve", "camera"]]
 
 
 @pytest.mark.parametrize("name", ["\x1b]0;mine\x07", "a\nb", "\u202edcba"])

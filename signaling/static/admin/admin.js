@@ -5,7 +5,7 @@ import { recordingView } from './recordings.js';
 import { counted, roomList, roomView, webhookView } from './views.js';
 import { announce, element } from '../app/page.js';
 
-// As often as somebody watches a call for trouble; the server is asked once per participant.
+// As often as somebody watches a call for trouble.
 const READ_EVERY_MS = 2000;
 const KEPT_KEY = 'sfu-admin-key';
 
@@ -95,30 +95,25 @@ async function show(asked) {
  * @param {string} name
  */
 async function showRoom(asked, name) {
-  const [room, people] = await Promise.all([asked.get(pathOf('rooms', name)), everybody(asked, name)]);
-  const seen = await Promise.all(
-    people.map(async (one) => {
-      const path = pathOf('rooms', name, 'participants', one.identity);
-      // Somebody may leave between two questions, and who watches by WHEP is told no reasons.
-      const [figures, received] = await Promise.all([
-        asked.get(`${path}/stats`).catch(() => null),
-        asked.get(`${path}/subscriptions`).catch(() => null),
-      ]);
-      return { ...one, figures, received };
-    }),
-  );
+  const [room, people, states] = await Promise.all([
+    asked.get(pathOf('rooms', name)),
+    all(asked, pathOf('rooms', name, 'participants')),
+    all(asked, pathOf('rooms', name, 'debug')),
+  ]);
+  const byIdentity = new Map(states.map((one) => [one.identity, one]));
+  const seen = people.map((one) => ({ ...one, debug: byIdentity.get(one.identity) ?? null }));
   if (asked === api && name === chosen) roomView(element('room', HTMLElement), room, seen, act);
 }
 
 /**
  * @param {Api} asked
- * @param {string} name
- * @returns {Promise<any[]>}
+ * @param {string} path of a list
+ * @returns {Promise<any[]>} what is on all its pages
  */
-async function everybody(asked, name) {
+async function all(asked, path) {
   const found = [];
   for (let cursor = ''; ; ) {
-    const page = await asked.get(`${pathOf('rooms', name, 'participants')}?limit=200${cursor}`);
+    const page = await asked.get(`${path}?limit=200${cursor}`);
     found.push(...page.items);
     if (page.next_cursor === null) return found;
     cursor = `&cursor=${encodeURIComponent(page.next_cursor)}`;

@@ -30,7 +30,7 @@ export function roomList(place, rooms, chosen, choose) {
 /**
  * @param {HTMLElement} place
  * @param {any} room
- * @param {any[]} seen participants, with `figures` and `received` where they could be read
+ * @param {any[]} seen participants, with `debug` where it could be read
  * @param {Act} act
  */
 export function roomView(place, room, seen, act) {
@@ -93,7 +93,8 @@ function participant(room, one, owners, act) {
     ),
   );
   if (one.tracks.length) parts.push(published(path, one, act));
-  if (one.received?.items.length) parts.push(received(one, owners));
+  if (one.debug?.received.length) parts.push(received(one.debug, owners));
+  parts.push(...without(one.debug));
   return make('article', { 'aria-label': one.name }, ...parts);
 }
 
@@ -112,14 +113,16 @@ function quality(told) {
  */
 function published(path, one, act) {
   const rows = one.tracks.map((/** @type {any} */ track) => {
-    const figures = one.figures?.published.find((/** @type {any} */ other) => other.track === track.id);
+    const figures = one.debug?.published.find((/** @type {any} */ other) => other.track === track.id);
     const layers = (figures?.layers ?? [])
       .filter((/** @type {any} */ layer) => layer.active)
       .map((/** @type {any} */ layer) => `${layer.rid ? `${layer.rid} ` : ''}${rate(layer.bitrate_bps)}`);
+    const asked = figures && figures.asked_rid === null ? 'nothing' : figures?.asked_rid;
     const where = `${path}/tracks/${encodeURIComponent(track.id)}`;
     return [
       [track.source],
       [track.muted ? 'muted' : layers.join(', ') || 'nothing arrives'],
+      [asked === undefined ? '' : asked === 'nothing' ? asked : asked ? `up to ${asked}` : 'all of it'],
       [
         actions(
           button('Mute', `mute ${track.id}`, () => act('PATCH', where, 'Muted.', { muted: true })),
@@ -128,21 +131,28 @@ function published(path, one, act) {
       ],
     ];
   });
-  return table('Publishes', ['Track', 'Arrives', 'Actions'], rows);
+  return table('Publishes', ['Track', 'Arrives', 'Asked for', 'Actions'], rows);
 }
 
 /**
- * @param {any} one
+ * @param {any} debug what is known of him
  * @param {Map<string, string>} owners
  */
-function received(one, owners) {
-  const rows = one.received.items.map((/** @type {any} */ item) => [
+function received(debug, owners) {
+  const rows = debug.received.map((/** @type {any} */ item) => [
     [owners.get(item.track) ?? item.track],
     [item.rid === null ? 'nothing' : `${item.rid || 'all of it'}, ${rate(item.bitrate_bps)}`],
+    [item.score === null ? '' : `${item.score.toFixed(1)}${item.cause === 'nothing' ? '' : ` (${item.cause})`}`],
     [item.explanation],
   ]);
-  const budget = one.received.estimate_bps === null ? '' : `, its connection carries ${rate(one.received.estimate_bps)}`;
-  return table(`Receives${budget}`, ['Track', 'Layer', 'Why'], rows);
+  const carries = debug.estimate_bps === null ? '' : `, its connection carries ${rate(debug.estimate_bps)}`;
+  return table(`Receives${carries}, at most ${rate(debug.budget_bps)} are spent`, ['Track', 'Layer', 'Score', 'Why'], rows);
+}
+
+/** In a crowd. @param {any} debug @returns {HTMLElement[]} */
+function without(debug) {
+  const counts = Object.entries(debug?.without_place ?? {}).map(([reason, count]) => `${count} (${reason})`);
+  return counts.length ? [make('p', { class: 'quiet' }, `Not received for want of a place: ${counts.join(', ')}`)] : [];
 }
 
 /**

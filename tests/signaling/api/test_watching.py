@@ -9,6 +9,7 @@ from signaling.api.models import ParticipantChange
 from signaling.api.watching_models import LayoutTile, ShownLayout, SubscriptionChange, VersionedLayout
 from signaling.client import connect
 from signaling.client.api import ApiError, ServerApi
+from signaling.limits import SessionLimits
 from signaling.messages import Layout, Tile
 from signaling.moderation_messages import GrantChanges
 from tests.signaling.api.calling import KEY, backend, declined, present, publishing
@@ -61,6 +62,38 @@ async def test_changes_that_race_leave_what_one_of_them_asked_for() -> None:
         await asyncio.gather(*(api.change_subscription("demo", "ada", track, change) for change in changes))
         wish = await api.change_subscription("demo", "ada", track, SubscriptionChange())
         assert (wish.subscribed, wish.max_rid) in ((False, "q"), (True, "f"))
+
+
+async def test_a_room_is_told_whole_in_one_answer() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        track = await stack.enter_async_context(publishing(server, "eve", rids=("q", "f")))
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        told = await api.debug_room("demo")
+        assert (told.room, [one.identity for one in told.items], told.next_cursor) == ("demo", ["ada", "eve"], None)
+        receiver, publisher = told.items
+        assert [one.track for one in receiver.received] == [track] and receiver.budget_bps > 0
+        assert [one.track for one in publisher.published] == [track]
+        assert publisher.published[0].asked_rid in ("q", "f") and publisher.received == []
+        assert [(one.refused, one.without_place) for one in told.items] == [(None, {})] * 2
+        first = await api.debug_room("demo", limit=1)
+        second = await api.debug_room("demo", limit=1, cursor=first.next_cursor)
+        assert [one.identity for one in first.items + second.items] == ["ada", "eve"]
+        assert [one.identity async for one in api.all_debug("demo")] == ["ada", "eve"]
+        with declined("room_not_found"):
+            await api.debug_room("nowhere")
+
+
+async def test_who_has_no_place_in_a_crowd_is_counted() -> None:
+    limits = SessionLimits(max_pairs=1, max_voices=1)
+    async with serving(sessions=limits) as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        tracks = [await stack.enter_async_context(publishing(server, who)) for who in ("bob", "dan", "eve")]
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: any(ada.reception_of(track) is not None for track in tracks), WAIT_S)
+        receiver, *_ = (await api.debug_room("demo")).items
+        assert len(receiver.received) == 1 and receiver.without_place == {"last_n": 2}
+        (elsewhere, *_) = [track for track in tracks if ada.reception_of(track) is None]
+        assert (await api.explain_subscription("demo", "ada", elsewhere)).reason == "last_n"
 
 
 async def test_the_last_layout_counts_whoever_said_it() -> None:
