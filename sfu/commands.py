@@ -43,11 +43,13 @@ from sfu.control import (
     ReadStatistics,
     RemoveSlot,
     RemoveTrack,
+    ReportReception,
     RestartIce,
     SayMessage,
     SendMessage,
     SetLayout,
     SetTrackMuted,
+    SetTrackStrained,
     SlotAdded,
     Statistics,
     Subscribe,
@@ -97,6 +99,8 @@ class Commands:
             LimitLayer: self._limit_layer,
             Unsubscribe: self._unsubscribe,
             SetLayout: self._set_layout,
+            ReportReception: self._report_reception,
+            SetTrackStrained: self._set_track_strained,
             OpenSink: self._open_sink,
             TapTrack: self._tap_track,
             UntapTrack: self._untap_track,
@@ -229,6 +233,13 @@ class Commands:
                 self._registry.listening.on_flowing(track, now)
         return Done(call=command.call)
 
+    def _set_track_strained(self, command: SetTrackStrained, now: float) -> AnyReply:
+        track = self._registry.track(command.track)
+        if track.is_strained != command.strained:
+            track.is_strained = command.strained
+            track.reallocate_subscribers()
+        return Done(call=command.call)
+
     # Subscribing
 
     def _add_slot(self, command: AddSlot, now: float) -> AnyReply:
@@ -287,6 +298,16 @@ class Commands:
         }
         layout = Layout(None if command.tiles is None else shown, command.last_n, command.max_bps)
         endpoint.subscriber.set_layout(layout, now)
+        return Done(call=command.call)
+
+    def _report_reception(self, command: ReportReception, now: float) -> AnyReply:
+        subscriber = self._registry.endpoint(command.transport).subscriber
+        subscriber.on_told(command.overused, now)
+        theirs = {subscription.id: subscription for subscription in subscriber.subscriptions()}
+        for told in command.frames:
+            subscription = theirs.get(told.subscription)
+            if subscription is not None and subscription.is_video:
+                subscription.quality.on_frames(told.decoded, told.dropped, told.freezes, told.frozen_s)
         return Done(call=command.call)
 
     # Local sinks

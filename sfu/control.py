@@ -22,6 +22,7 @@ from msgspec import Struct, field
 from sfu.control_figures import LayerStatistics as LayerStatistics
 from sfu.control_figures import ParticipantQuality as ParticipantQuality
 from sfu.control_figures import QualityChanged as QualityChanged
+from sfu.control_figures import ReceivedFrames as ReceivedFrames
 from sfu.control_figures import StreamQuality as StreamQuality
 from sfu.control_figures import SubscriptionStatistics as SubscriptionStatistics
 from sfu.control_figures import TrackStatistics as TrackStatistics
@@ -33,6 +34,9 @@ from sfu.control_messages import OpenMessages as OpenMessages
 from sfu.control_messages import PermitMessages as PermitMessages
 from sfu.control_messages import SayMessage as SayMessage
 from sfu.control_messages import SendMessage as SendMessage
+from sfu.control_reports import FramesReport as FramesReport
+from sfu.control_reports import ReportReception as ReportReception
+from sfu.control_reports import SetTrackStrained as SetTrackStrained
 from sfu.control_sinks import CloseSink as CloseSink
 from sfu.control_sinks import LayerTapped as LayerTapped
 from sfu.control_sinks import OpenSink as OpenSink
@@ -229,6 +233,8 @@ AnyCommand = (
     | LimitLayer
     | Unsubscribe
     | SetLayout
+    | ReportReception
+    | SetTrackStrained
     | OpenSink
     | TapTrack
     | UntapTrack
@@ -298,6 +304,7 @@ class SubscriptionExplanation(Struct, frozen=True, kw_only=True):
     bitrate_bps: int  # of what is wanted
     missing_bps: int
     tile_pixels: int | None  # None: it does not say
+    frames: ReceivedFrames | None
     quality: StreamQuality
 
 

@@ -40,6 +40,15 @@ class TrackStatistics(Struct, frozen=True, kw_only=True):
     quality: StreamQuality
 
 
+class ReceivedFrames(Struct, frozen=True, kw_only=True):
+    """What a subscriber's client says that it made of a video Subscription since that began."""
+
+    decoded: int
+    dropped: int
+    freezes: int
+    frozen_s: float
+
+
 class SubscriptionStatistics(Struct, frozen=True, kw_only=True):
     subscription: str
     track: str
@@ -49,6 +58,7 @@ class SubscriptionStatistics(Struct, frozen=True, kw_only=True):
     packets: int
     octets: int
     retransmitted: int
+    frames: ReceivedFrames | None  # None: its client does not say
     quality: StreamQuality
 
 

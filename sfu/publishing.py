@@ -63,6 +63,7 @@ class PublishedTrack:
         self.pixels = pixels or assumed_pixels(self.layer_count, is_screen=is_screen)
         self.muted = False
         self.is_quiet = False  # others in the room are louder
+        self.is_strained = False  # by its publisher's word: its encoder cannot keep up
         self.layers: dict[int, PublishedLayer] = {}
         self.codecs: dict[int, Codec] = {}  # as each layer came last
         self.subscriptions: dict[int, Subscription] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfu.control import StreamQuality
+from sfu.control import ReceivedFrames, StreamQuality
 from sfu.core.quality.published import PublishedQuality
 from sfu.core.quality.received import ReceivedQuality
 from sfu.core.quality.score import Cause
@@ -17,3 +17,11 @@ def stream_quality(stream: PublishedQuality | ReceivedQuality) -> StreamQuality:
         loss=stream.loss,
         jitter_s=stream.jitter_s,
     )
+
+
+def received_frames(stream: ReceivedQuality) -> ReceivedFrames | None:
+    """As far as its client says."""
+    told = stream.frames
+    if told is None:
+        return None
+    return ReceivedFrames(decoded=told.decoded, dropped=told.dropped, freezes=told.freezes, frozen_s=told.frozen_s)

@@ -17,6 +17,7 @@ from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, 
 from sfu.core.errors import Refused
 from sfu.core.flooding import Flood, allocate_draining, flood
 from sfu.core.layout import Layout, wishes
+from sfu.core.strain import Strain
 from sfu.core.types import Codec, Kind
 from sfu.plane.interface import SlotSpec
 from sfu.subscription import Slot, Subscription
@@ -42,6 +43,7 @@ class Subscriber:
         self._looks_at_rest = 0
         self._spent_at_rest_bps: int | None = None  # at the last look, if it was at rest then
         self.budget = Budget(context, endpoint.number)
+        self.strain = Strain()
 
     def subscriptions(self) -> list[Subscription]:
         return [slot.subscription for slot in self.slots.values() if slot.subscription is not None]
@@ -159,6 +161,11 @@ class Subscriber:
         self._layout = layout
         self.budget.max_bps = layout.max_bps
         self.reallocate_soon()
+
+    def on_told(self, overused: bool, now: float) -> None:
+        """What its client says of its machine."""
+        if self.strain.on_report(overused=overused, now=now):
+            self.reallocate_soon()
 
     def on_audible_changed(self, subscription: Subscription, now: float) -> None:
         """Sound costs too little to ask what else there is."""

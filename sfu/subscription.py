@@ -21,7 +21,7 @@ from sfu.core.quality.score import Score
 from sfu.core.types import Codec
 from sfu.core.upstream import needed_layer
 from sfu.plane.interface import SlotSpec
-from sfu.scoring import stream_quality
+from sfu.scoring import received_frames, stream_quality
 from sfu.wire.rtcp import ReportBlock
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Subscription:
         self.max_layer = max_layer
         self.current_layer: int | None = None
         self._limits: tuple[int | None, int | None] = (None, max_layer)
-        self.quality = ReceivedQuality(track.spec.kind, slot.spec.clock_rate)
+        self.quality = ReceivedQuality(track.spec.kind, slot.spec.clock_rate, is_screen=track.is_screen)
         self.needed_layer = needed_layer(track.layer_count, track.pixels, *self._limits)  # whatever it gets
         self._share = Share(None, LimitedBy.NOT_SENT)
         self._since = now
@@ -123,14 +123,19 @@ class Subscription:
             self._stepped_at = -inf  # what is shown larger now need not wait for anything
         if wish is not None:  # decodable or not: of a Track that nobody lets be sent, no other codec would be seen
             self._set_needed((pixels, self.max_layer), now)
+        rank = Rank.GRID if wish is None else wish.rank
+        most_pixels, most_frame_rate = self.subscriber.strain.most(rank, pixels)
         return Demand(
             subscription=self.number,
             kind=track.spec.kind,
             layer_count=track.layer_count,
             rungs=rungs or (),
-            rank=Rank.GRID if wish is None else wish.rank,
+            rank=rank,
             pixels=pixels,
             frame_rate=None if wish is None else wish.frame_rate,
+            most_pixels=most_pixels,
+            most_frame_rate=most_frame_rate,
+            publisher_strained=track.is_strained,
             beyond_last_n=wish is not None and wish.beyond_last_n,
             audible=audible,
             muted=track.muted,
@@ -225,6 +230,7 @@ class Subscription:
             bitrate_bps=0 if share.rung is None else share.rung.bitrate_bps,
             missing_bps=share.missing_bps,
             tile_pixels=self._wished_pixels,
+            frames=received_frames(self.quality),
             quality=stream_quality(self.quality),
         )
 
@@ -251,5 +257,6 @@ class Subscription:
             packets=sent.packets - before.packets,
             octets=sent.octets - before.octets,
             retransmitted=sent.retransmitted - before.retransmitted,
+            frames=received_frames(self.quality),
             quality=stream_quality(self.quality),
         )

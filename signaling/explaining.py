@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from sfu import control
 from sfu.control import SubscriptionExplanation
 from signaling.lane import Steps, expect
-from signaling.messages import Explanation, TrackExplanation
+from signaling.messages import Explanation, ReceivedFrames, TrackExplanation
 from signaling.names import Names
 from signaling.quality import quality_of, rounded
 from signaling.seating import Audience, RemoteTrack, Seating
@@ -67,6 +67,7 @@ def explained(row: SubscriptionExplanation, track: RemoteTrack) -> TrackExplanat
         score=rounded(row.quality.score),
         cause=row.quality.cause,
         loss=row.quality.loss,
+        frames=None if row.frames is None else ReceivedFrames(**asdict(row.frames)),
     )
 
 

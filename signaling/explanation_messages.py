@@ -15,6 +15,15 @@ class Explain(Request, frozen=True, kw_only=True):
     tracks: Annotated[tuple[str, ...], Meta(max_length=MAX_TILES)] | None = None
 
 
+class ReceivedFrames(Struct, frozen=True, kw_only=True):
+    """What the client has said that became of a track of video, since that came on its m-line."""
+
+    decoded: int
+    dropped: int
+    freezes: int
+    frozen_s: float
+
+
 class TrackExplanation(Struct, frozen=True, kw_only=True):
     """Why a track looks as it does. Rids are empty without simulcast, and null where nothing is sent. `since_s`: null
     where that is not known."""
@@ -31,6 +40,7 @@ class TrackExplanation(Struct, frozen=True, kw_only=True):
     score: float | None = None  # how well it gets here, 1 to 4.5
     cause: str = "nothing"  # what costs that the most
     loss: float = 0.0  # share of packets
+    frames: ReceivedFrames | None = None  # None: the client does not say
 
 
 class Explanation(ServerMessage, frozen=True, kw_only=True):

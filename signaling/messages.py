@@ -14,6 +14,7 @@ from sfu.core.types import Kind, TransportState
 from signaling.correspondence_messages import AnyCorrespondence, AnyCorrespondenceEvent
 from signaling.explanation_messages import Explain as Explain
 from signaling.explanation_messages import Explanation as Explanation
+from signaling.explanation_messages import ReceivedFrames as ReceivedFrames
 from signaling.explanation_messages import TrackExplanation as TrackExplanation
 from signaling.message_values import KIND_OF_SOURCE as KIND_OF_SOURCE
 from signaling.message_values import ConnectionName as ConnectionName
@@ -38,6 +39,9 @@ from signaling.moderation_messages import (
     RoomState,
     StageChanged,
 )
+from signaling.report_messages import FramesOf as FramesOf
+from signaling.report_messages import ReportReceived as ReportReceived
+from signaling.report_messages import ReportSent as ReportSent
 
 # --- values --------------------------------------------------------------------------------------------------
 
@@ -188,6 +192,8 @@ AnyRequest = (
     | Unsubscribe
     | LimitLayer
     | Layout
+    | ReportReceived
+    | ReportSent
     | Explain
     | Answer
     | RestartIce

@@ -25,6 +25,8 @@ from signaling.messages import (
     Mute,
     Ok,
     Publish,
+    ReportReceived,
+    ReportSent,
     RestartIce,
     Resumed,
     ResumeTicket,
@@ -61,10 +63,12 @@ PUBLISHING: Final[dict[type, Callable[..., Procedure]]] = {
     Publish: Publishing.publish,
     Unpublish: Publishing.unpublish,
     Mute: Publishing.mute,
+    ReportSent: Publishing.report,
 }
 SUBSCRIBING: Final[dict[type, Callable[..., Procedure]]] = {
     LimitLayer: Subscribing.limit_layer,
     Layout: Subscribing.set_layout,
+    ReportReceived: Subscribing.report,
     Explain: Subscribing.explain,
     Answer: Subscribing.answer,
     RestartIce: Subscribing.restart_ice,

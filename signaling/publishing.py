@@ -29,6 +29,7 @@ from signaling.messages import (
     Publish,
     Published,
     PublishedTrack,
+    ReportSent,
     SetEncodings,
     Source,
     TrackDescription,
@@ -229,6 +230,16 @@ class Publishing:
     def on_gone(self) -> None:
         """The Transport exists no more, and the session ends with it."""
         self._connection.on_gone()
+
+    def report(self, request: ReportSent) -> Procedure:
+        """Of a track that waits for a connection it is said again when that has begun."""
+        self._own(request.track)
+        track = self._tracks.get(request.track)
+        if track is not None:
+            strained = request.limited_by == "cpu"
+            (reply,) = yield [control.SetTrackStrained(call=self._names.call(), track=track.media, strained=strained)]
+            expect(reply, Done)
+        self._emit(Send(Ok(id=request.id)))
 
     def reset(self) -> None:
         """The Transport exists no more, or is not to: the tracks wait for another."""

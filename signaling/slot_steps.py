@@ -9,6 +9,7 @@ from sfu import control
 from sfu.control import Done, Failed, SlotAdded
 from sfu.core.types import Kind
 from signaling.lane import Procedure, Steps, expect
+from signaling.messages import ReportReceived
 from signaling.names import Names
 from signaling.negotiation import OFFERED_PAYLOAD_TYPES
 from signaling.slots import Slot, SlotTable
@@ -24,6 +25,28 @@ def tell_limit(wishes: Wishes, name: str, slots: SlotTable, names: Names) -> Ste
         most = wishes.max_layer(wishes.known(name))
         (reply,) = yield [control.LimitLayer(call=names.call(), subscription=slot.subscription, max_layer=most)]
         expect(reply, Done)
+
+
+def tell_reception(told: ReportReceived, transport: str | None, slots: SlotTable, names: Names) -> Steps[None]:
+    """Of what has no Slot any more it is too late."""
+    if transport is None:
+        return
+    found = [(one, slot) for one in told.frames if (slot := slots.of_track(one.track)) is not None]
+    frames = [
+        control.FramesReport(
+            subscription=slot.subscription,
+            decoded=one.decoded,
+            dropped=one.dropped,
+            freezes=one.freezes,
+            frozen_s=one.frozen_s,
+        )
+        for one, slot in found
+        if slot.subscription is not None
+    ]
+    (reply,) = yield [
+        control.ReportReception(call=names.call(), transport=transport, overused=told.overused, frames=frames)
+    ]
+    expect(reply, Done)
 
 
 def add_slots(slots: SlotTable, kinds: Sequence[Kind], transport: str, names: Names) -> Steps[bool]:

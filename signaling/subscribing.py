@@ -35,6 +35,7 @@ from signaling.messages import (
     Ok,
     ParticipantJoined,
     ParticipantLeft,
+    ReportReceived,
     RestartIce,
     Speakers,
     Subscribe,
@@ -51,7 +52,7 @@ from signaling.outputs import Call, Output, Send
 from signaling.room_events import Entered, LoudestChanged, MediaMoved, RoomEvent, Together
 from signaling.seating import Audience, Seating, matters, seat
 from signaling.showing import Showing
-from signaling.slot_steps import add_slots, let_flow, tell_limit
+from signaling.slot_steps import add_slots, let_flow, tell_limit, tell_reception
 from signaling.slots import SlotTable
 from signaling.wishes import Wish, Wishes
 
@@ -245,6 +246,10 @@ class Subscribing:
         if len(request.tiles or ()) > MAX_TILES:
             raise Refused("limit", f"a layout has at most {MAX_TILES} tiles")
         yield from self.show(request)
+        self._emit(Send(Ok(id=request.id)))
+
+    def report(self, request: ReportReceived) -> Procedure:
+        yield from tell_reception(request, self.transport, self._slots, self._names)
         self._emit(Send(Ok(id=request.id)))
 
     def explain(self, request: Explain) -> Procedure:

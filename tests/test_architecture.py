@@ -27,10 +27,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "sfu.control": (
         *("sfu.wire", "sfu.core.types"),
-        *(f"sfu.control_{name}" for name in ("figures", "messages", "sinks", "values")),
+        *(f"sfu.control_{name}" for name in ("figures", "messages", "reports", "sinks", "values")),
     ),
     "sfu.control_figures": ("sfu.control_values",),
     "sfu.control_messages": ("sfu.control_values",),
+    "sfu.control_reports": ("sfu.control_values",),
     "sfu.control_sinks": ("sfu.core.types", "sfu.control_values"),
     "sfu.control_values": ("sfu.wire",),
     "sfu.config": ("sfu.core", "sfu.plane", "sfu.net", "sfu.control"),

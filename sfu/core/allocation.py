@@ -40,7 +40,9 @@ class LimitedBy(StrEnum):
     LAYOUT = "layout"  # its tile shows no more, or it has none
     LAST_N = "last_n"  # more pictures are to be shown than the subscriber wants at once
     PUBLISHER = "publisher"  # better layers are not being sent
+    PUBLISHER_CPU = "publisher_cpu"  # for want of computing at the publisher
     BANDWIDTH = "bandwidth"  # the subscriber's budget is spent
+    CPU = "cpu"  # the subscriber's machine shows no more
     QUIET = "quiet"  # others in the room are louder
     MUTED = "muted"
     CODEC = "codec"  # the publisher sends nothing that the subscriber can decode
@@ -55,8 +57,9 @@ class Demand:
     `rungs`: what flows of its Track, ascending; `layer_count`: how many simulcast layers it may have. `pixels`: what
     its tile can show (`None`: whatever there is, 0: it has none). `audible`: its sound is among those forwarded.
     `decodable`: it comes in a codec that the subscriber takes; `rungs` are of such codecs only.
-    `held`: what it got last. `may_rise`: a picture changed for want of bandwidth just now rests for a while.
-    `may_exceed`: on stage it may cost more than there is; not soon again where that did not go well.
+    `most_pixels`, `most_frame_rate`: that its machine can show of it. `publisher_strained`: the publisher's machine
+    says that it cannot keep up. `held`: what it got last. `may_rise`: a picture changed for want of bandwidth just now
+    rests for a while. `may_exceed`: on stage it may cost more than there is; not soon again where that did not go well.
     """
 
     subscription: int
@@ -66,6 +69,9 @@ class Demand:
     rank: Rank = Rank.GRID
     pixels: int | None = None
     frame_rate: float | None = None
+    most_pixels: int | None = None
+    most_frame_rate: float | None = None
+    publisher_strained: bool = False
     beyond_last_n: bool = False
     audible: bool = True
     muted: bool = False
@@ -196,13 +202,29 @@ def _options(demand: Demand) -> tuple[tuple[Rung, ...], LimitedBy]:
     # Nothing at or below the wish: the lowest there is, rather than no picture.
     rungs = tuple(rung for rung in demand.rungs if rung.layer <= wished) or demand.rungs[:1]
     fitting = _fitting(rungs, demand.pixels, demand.frame_rate)
+    bearable = _bearable(fitting, demand)
+    if bearable[-1] is not fitting[-1]:
+        return bearable, LimitedBy.CPU
     if fitting[-1] is not rungs[-1]:
         return fitting, LimitedBy.LAYOUT
     if rungs[-1].layer == wished:
         return rungs, LimitedBy.NOTHING if wished == best else LimitedBy.WISH
     # A better layer is not sent; but is it missed?
     enough = demand.pixels is not None and rungs[-1].pixels >= ENOUGH_PIXELS * demand.pixels
-    return rungs, LimitedBy.LAYOUT if enough else LimitedBy.PUBLISHER
+    if enough:
+        return rungs, LimitedBy.LAYOUT
+    return rungs, LimitedBy.PUBLISHER_CPU if demand.publisher_strained else LimitedBy.PUBLISHER
+
+
+def _bearable(rungs: tuple[Rung, ...], demand: Demand) -> tuple[Rung, ...]:
+    """Those that its machine can show, or the smallest."""
+    bearable = tuple(
+        rung
+        for rung in rungs
+        if (demand.most_pixels is None or rung.pixels <= max(rungs[0].pixels, demand.most_pixels))
+        and (demand.most_frame_rate is None or rung.frame_rate <= max(rungs[0].frame_rate, demand.most_frame_rate))
+    )
+    return bearable or rungs[:1]
 
 
 def _fitting(rungs: tuple[Rung, ...], pixels: int | None, frame_rate: float | None) -> tuple[Rung, ...]:

@@ -15,6 +15,8 @@ SENTENCES: Final = MappingProxyType(
         "layout": "Its tile is too small to show more, or it has none.",
         "last_n": "There are more pictures than are sent at once; others come first.",
         "publisher": "The publisher sends no better layer now.",
+        "publisher_cpu": "The publisher's computer is too busy to send a better layer.",
+        "cpu": "The client says that its computer is too busy to show more.",
         "bandwidth": "The connection of this participant carries no more.",
         "quiet": "Others in the room are louder.",
         "muted": "The publisher has muted it.",

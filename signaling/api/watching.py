@@ -222,4 +222,5 @@ def subscription_item(track: TrackExplanation) -> SubscriptionItem:
         score=track.score,
         cause=track.cause,
         loss=track.loss,
+        frames=track.frames,
     )

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from signaling.api.models import MAX_ID_CHARACTERS, Cause, Loss, Score, Seconds, TrackFigures
 from signaling.message_values import MAX_TILES, Count, ParticipantState, Quality, Side
+from signaling.messages import ReceivedFrames
 
 # RFC 8852 sets no limit; browsers take 255, people use one letter.
 MAX_RID_CHARACTERS: Final = 16
@@ -30,6 +31,7 @@ class SubscriptionItem(Struct, frozen=True, kw_only=True):
     score: Score
     cause: Cause
     loss: Loss
+    frames: Annotated[ReceivedFrames | None, Meta(description="Of video; null: the client does not say.")]
 
 
 class SubscriptionList(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from functools import partial
 import pytest
 from playwright.async_api import Page, ViewportSize
 
+from signaling.client.api import ServerApi
+from signaling.config import DEVELOPMENT_KEY
 from tests.support.chromium import eventually, screenshot
 from tests.support.firefox import firefox
 from tests.support.page import OpenLobby, enter, shows
@@ -119,6 +121,21 @@ async def test_who_speaks_is_shown_large_and_a_tile_says_why_it_looks_so(
     await stages(ada, "eve")  # it is remembered
     await ada.keyboard.press("l")
     await stages(ada)
+
+
+async def test_the_server_is_told_which_frames_were_shown(server: RunningServer, lobby: OpenLobby) -> None:
+    address = f"{server.url}/r/frames?video=640x360@10"
+    ada = await enter(lobby, address, "Ada")
+    await enter(lobby, address, "Bob")
+    await shows(ada, "bob", video="on")
+    async with ServerApi(server.url, ":".join(DEVELOPMENT_KEY)) as api:
+
+        async def told() -> bool:
+            items = [item async for one in api.all_debug("frames") for item in one.received]
+            frames = [item.frames.decoded for item in items if item.frames is not None]
+            return len(frames) == 2 and min(frames) > 0
+
+        await eventually(told, "both have said how many frames they have shown")
 
 
 @pytest.mark.firefox

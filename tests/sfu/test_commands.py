@@ -24,6 +24,7 @@ from sfu.control import (
     Done,
     Failed,
     Fingerprint,
+    FramesReport,
     IceParameters,
     LimitLayer,
     Load,
@@ -36,8 +37,10 @@ from sfu.control import (
     RemoteParameters,
     RemoveSlot,
     RemoveTrack,
+    ReportReception,
     RestartIce,
     SetTrackMuted,
+    SetTrackStrained,
     SlotAdded,
     Statistics,
     Subscribe,
@@ -335,6 +338,9 @@ def test_any_commands_in_any_order_are_answered_and_leave_nothing_behind(seed: i
     def number(what: int) -> str:
         return str(draw.randrange(what))
 
+    def frames(subscription: str) -> FramesReport:
+        return FramesReport(subscription=subscription, decoded=250, dropped=50, freezes=1, frozen_s=0.5)
+
     commands: list[Callable[[], tuple[type, dict[str, Any]]]] = [
         lambda: (OpenTransport, {"room": draw.choice("rs"), "participant": name("P"), "transport": name("T")}),
         lambda: (RestartIce, {"transport": name("T")}),
@@ -349,12 +355,14 @@ def test_any_commands_in_any_order_are_answered_and_leave_nothing_behind(seed: i
         lambda: (LimitLayer, {"subscription": name("U"), "max_layer": draw.choice([None, 0, 5])}),
         lambda: (Unsubscribe, {"subscription": name("U")}),
         lambda: (ReadStatistics, {"room": None}),
+        lambda: (SetTrackStrained, {"track": name("V"), "strained": draw.random() < 0.5}),
+        lambda: (ReportReception, {"transport": name("T"), "overused": True, "frames": [frames(name("U"))]}),
         lambda: (Describe, {"transport": name("T")} if draw.random() < 0.5 else {"subscription": name("U")}),
         lambda: (CloseTransport, {"transport": name("T")}),
     ]
     done = 0
     for _ in range(1500):
-        command, fields = draw.choices(commands, weights=[3, 1, 4, 2, 1, 1, 4, 1, 1, 6, 1, 1, 1, 2, 1])[0]()
+        command, fields = draw.choices(commands, weights=[3, 1, 4, 2, 1, 1, 4, 1, 1, 6, 1, 1, 1, 1, 1, 2, 1])[0]()
         reply = call.ask(command, **fields)
         done += isinstance(reply, Done)
         assert not (isinstance(reply, Failed) and reply.code == "internal"), (command, fields)

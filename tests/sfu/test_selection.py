@@ -12,9 +12,12 @@ from sfu.control import (
     Explain,
     Explanation,
     Failed,
+    FramesReport,
     LayersWanted,
+    ReportReception,
     SetLayout,
     SetTrackMuted,
+    SetTrackStrained,
     SpeakersChanged,
     SubscriptionExplanation,
     Tile,
@@ -110,6 +113,53 @@ def test_no_more_pictures_are_sent_than_are_wanted_and_who_spoke_last_is_among_t
     call.run(4.0)
     rows = explained(call, "eve")
     assert (rows["ann-video"].reason, rows["bob-video"].layer) == ("last_n", 0)
+
+
+def reports(call: Call, who: str, track: str, *, overused: bool, times: int = 1) -> None:
+    """Every ten seconds."""
+    for _ in range(times):
+        subscription = explained(call, who)[track].subscription
+        frames = [FramesReport(subscription=subscription, decoded=200, dropped=100, freezes=1, frozen_s=0.5)]
+        late = FramesReport(subscription="has ended", decoded=1, dropped=0, freezes=0, frozen_s=0.0)
+        call.tell(ReportReception, transport=who, overused=overused, frames=[*frames, late])
+        call.run(10.0)
+
+
+def test_who_cannot_keep_up_is_sent_less_and_more_again_when_it_can() -> None:
+    call = Call()
+    publisher, subscriber = Publisher(call, "ann"), Subscriber(call, "bob")
+    subscriber.subscribe(publisher.video)
+    publisher.start()
+    show(call, "bob", (publisher.video, LARGE))
+    call.run(4.0)
+    reports(call, "bob", publisher.video, overused=True)
+    assert explained(call, "bob")[publisher.video].layer == 2, "a moment is nothing"
+    reports(call, "bob", publisher.video, overused=True)
+    row = explained(call, "bob")[publisher.video]
+    assert (row.layer, row.reason, row.ideal_layer) == (1, "cpu", 1)
+    assert row.frames is not None
+    assert (row.frames.decoded, row.frames.dropped, row.frames.freezes, row.frames.frozen_s) == (400, 200, 2, 1.0)
+    reports(call, "bob", publisher.video, overused=False, times=4)
+    assert explained(call, "bob")[publisher.video].layer == 1
+    reports(call, "bob", publisher.video, overused=False)
+    row = explained(call, "bob")[publisher.video]
+    assert (row.layer, row.reason) == (2, "nothing")
+
+
+def test_whose_publisher_cannot_keep_up_is_told() -> None:
+    call = Call()
+    publisher, subscriber = Publisher(call, "ann"), Subscriber(call, "bob")
+    subscriber.subscribe(publisher.video)
+    publisher.layers[2].active = False
+    publisher.start()
+    show(call, "bob", (publisher.video, LARGE))
+    call.run(4.0)
+    assert explained(call, "bob")[publisher.video].reason == "publisher"
+    for strained, reason in ((True, "publisher_cpu"), (False, "publisher")):
+        call.tell(SetTrackStrained, track=publisher.video, strained=strained)
+        call.run(1.0)
+        row = explained(call, "bob")[publisher.video]
+        assert (row.layer, row.reason) == (1, reason)
 
 
 def test_a_client_may_bound_what_it_is_sent() -> None:

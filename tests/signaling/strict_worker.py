@@ -94,13 +94,19 @@ class StrictWorker:
                 live = [one.mid for one in self.tracks.values() if one.transport == command.transport]
                 assert command.mid not in live, "two Tracks on one m-line"
                 self.tracks[name] = command
-            case control.RemoveTrack(track=name) | control.SetTrackMuted(track=name) if name not in self.tracks:
+            case (
+                control.RemoveTrack(track=name)
+                | control.SetTrackMuted(track=name)
+                | control.SetTrackStrained(track=name)
+            ) if name not in self.tracks:
                 assert name in self._used and self.lost, "only with its Transport does it go by itself"
                 return Failed(call=command.call, code="unknown_track", reason=name)
             case control.RemoveTrack(track=name):
                 self._end_track(name)
             case control.SetTrackMuted(track=name):
                 (self.muted.add if command.muted else self.muted.discard)(name)
+            case control.SetTrackStrained():
+                pass
             case control.AddSlot(slot=name):
                 self._fresh(name)
                 assert command.transport in self.transports
@@ -114,7 +120,7 @@ class StrictWorker:
                     assert self.lost and name in self._used
                     return Failed(call=command.call, code="unknown_slot", reason=name)
                 assert command.payload_types, "who takes nothing rejects the m-line"
-            case control.SetLayout(transport=name):
+            case control.SetLayout(transport=name) | control.ReportReception(transport=name):
                 assert name in self.transports
             case control.Explain(transport=name):
                 assert name in self.transports

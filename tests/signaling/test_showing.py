@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import methodcaller
-from typing import Any
+from typing import Any, Literal
 
 from sfu import control
 from signaling.auth import Grant
@@ -14,10 +15,14 @@ from signaling.messages import (
     Error,
     Explain,
     Explanation,
+    FramesOf,
     Layout,
     Ok,
     ParticipantJoined,
     Publish,
+    ReceivedFrames,
+    ReportReceived,
+    ReportSent,
     SetEncodings,
     Source,
     Speakers,
@@ -160,6 +165,7 @@ def row(subscription: str, reason: str, layer: int | None, ideal: int | None) ->
         bitrate_bps=500_000,
         missing_bps=7,
         tile_pixels=99,
+        frames=control.ReceivedFrames(decoded=300, dropped=2, freezes=1, frozen_s=0.5),
         quality=control.StreamQuality(score=2.5, cause="loss", loss=0.12, jitter_s=0.02),
     )
 
@@ -194,6 +200,7 @@ def test_explains_by_track_and_rid() -> None:
         score=2.5,
         cause="loss",
         loss=0.12,
+        frames=ReceivedFrames(decoded=300, dropped=2, freezes=1, frozen_s=0.5),
     )
 
 
@@ -207,6 +214,51 @@ def test_explains_what_it_cannot_decode() -> None:
         control.Explanation(call=conversation.calls[0].call, budget_bps=1, estimate_bps=None, subscriptions=[])
     )
     assert [(one.track, one.reason, one.rid) for one in answer.tracks] == [("TR_9", "codec", None)]
+
+
+# --- reports ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_client_says_of_what_it_receives_is_told_by_subscription() -> None:
+    conversation, _, camera = subscribed()
+    conversation.serve()
+    frames = (
+        FramesOf(track="TR_9", decoded=200, dropped=9, freezes=1, frozen_s=0.4),
+        FramesOf(track="TR_5", decoded=1),
+    )
+    conversation.say(lambda number: ReportReceived(id=number, frames=frames, overused=True))
+    (command,) = conversation.calls
+    assert isinstance(command, control.ReportReception)
+    assert (command.transport, command.overused) == (conversation.opened[0], True)
+    told = control.FramesReport(subscription=camera, decoded=200, dropped=9, freezes=1, frozen_s=0.4)
+    assert command.frames == [told]
+    (answer,) = conversation.done()
+    assert isinstance(answer, Ok)
+
+
+def test_who_receives_nothing_has_nothing_to_say_of_it() -> None:
+    conversation = Conversation().join()
+    (answer,) = conversation.say(lambda number: ReportReceived(id=number, overused=True))
+    assert isinstance(answer, Ok) and conversation.calls == []
+
+
+def says_of_its_encoder(limited_by: Literal["cpu", "bandwidth"], number: int) -> ReportSent:
+    return ReportSent(id=number, track="TR_2", limited_by=limited_by)
+
+
+def test_what_keeps_an_encoder_is_told_of_its_track() -> None:
+    conversation = Conversation().join()
+    conversation.publish(_0="microphone", _1="camera")
+    limits: tuple[tuple[Literal["cpu", "bandwidth"], bool], ...] = (("cpu", True), ("bandwidth", False))
+    for limited_by, strained in limits:
+        conversation.say(partial(says_of_its_encoder, limited_by))
+        (command,) = conversation.calls
+        assert isinstance(command, control.SetTrackStrained)
+        assert (command.track, command.strained) == ("TR_2", strained)
+        (answer,) = conversation.done()
+        assert isinstance(answer, Ok)
+    (error,) = conversation.say(lambda number: ReportSent(id=number, track="TR_99", limited_by="cpu"))
+    assert error.code == "unknown_track"
 
 
 # --- set_encodings ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ it is known.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sfu.core.allocation import LimitedBy, Share
@@ -23,11 +24,26 @@ if TYPE_CHECKING:
 PICTURE_LOST_S = 0.5
 
 
+@dataclass(slots=True)
+class Frames:
+    """What its client says that it made of it, in all."""
+
+    decoded: int = 0
+    dropped: int = 0
+    freezes: int = 0
+    frozen_s: float = 0.0
+
+
 class ReceivedQuality:
-    def __init__(self, kind: Kind, clock_rate: int) -> None:
+    def __init__(self, kind: Kind, clock_rate: int, *, is_screen: bool = False) -> None:
         self.score: Score | None = None  # None: it is to receive nothing, or has not reported
         self.loss = 0.0
         self.jitter_s = 0.0
+        self.frames: Frames | None = None  # None: its client does not say
+        self._shown = 1.0  # of the frames that its client got, by its last report
+        self._stood = 0, 0.0  # freezes that its client told of, and their seconds, without those that were meant
+        self._was_paused = True  # since its client's last report
+        self._is_screen = is_screen
         self._kind = kind
         self._clock_rate = clock_rate
         self._losses = Losses()
@@ -45,6 +61,22 @@ class ReceivedQuality:
             self._losses.on_totals(block.highest_sequence, block.packets_lost)
         self._reported = block
 
+    def on_frames(self, decoded: int, dropped: int, freezes: int, frozen_s: float) -> None:
+        """What its client says that became of it since it said so last."""
+        if self.frames is None:
+            self.frames = Frames()
+            self._stalls.restart()  # those until now were guessed
+        told = self.frames
+        told.decoded += decoded
+        told.dropped += dropped
+        told.freezes += freezes
+        told.frozen_s += frozen_s
+        self._shown = decoded / (decoded + dropped) if decoded + dropped else 1.0
+        if not self._was_paused:
+            # To a browser the end of a short pause is a freeze.
+            self._stood = self._stood[0] + freezes, self._stood[1] + frozen_s
+        self._was_paused = False
+
     def on_picture_lost(self) -> None:
         """What it was being sent cannot be decoded."""
         self._pictures_lost_lately += 1
@@ -54,7 +86,11 @@ class ReceivedQuality:
     ) -> Score | None:
         """`redundant`: it is sent as RED."""
         self._compare(source)
-        self._stalls.on_totals(self._pictures_lost, self._pictures_lost * PICTURE_LOST_S, now)
+        if self._is_guessed:
+            self._stalls.on_totals(self._pictures_lost, self._pictures_lost * PICTURE_LOST_S, now)
+        else:
+            self._stalls.on_totals(*self._stood, now)
+        self._was_paused |= share.rung is None
         if share.rung is None:
             paused = share.limited_by is LimitedBy.BANDWIDTH
             self.score = Score(WORST, Cause.BANDWIDTH) if paused else None
@@ -63,8 +99,13 @@ class ReceivedQuality:
         elif self._kind == "audio":
             self.score = score_sound(Sound(self.loss, self.jitter_s, rtt_s, redundant=redundant))
         else:
-            self.score = self._picture(share, rtt_s)
+            self.score = self._picture(share, source, rtt_s)
         return self.score
+
+    @property
+    def _is_guessed(self) -> bool:
+        """Of screens browsers tell freezes, too: whenever nothing moves."""
+        return self.frames is None or self._is_screen
 
     def _compare(self, source: PublishedQuality) -> None:
         """Over about the same time, from look to look: reports come once or twice in it, and by the last one alone a
@@ -82,16 +123,22 @@ class ReceivedQuality:
             self._pictures_lost += self._pictures_lost_lately
         self._pictures_lost_lately = 0
 
-    def _picture(self, share: Share, rtt_s: float | None) -> Score:
+    def _picture(self, share: Share, source: PublishedQuality, rtt_s: float | None) -> Score:
         assert share.rung is not None, "a picture that is sent"
         ideal = share.rung if share.ideal is None else share.ideal
         stalls, stalled_s = self._stalls.recent
+        shown = 1.0
+        if not self._is_guessed:
+            shown = self._shown
+            # Those that came from the publisher stood still there, too.
+            excused, excused_s = source.stalls.recent
+            stalls, stalled_s = max(0, stalls - excused), max(0.0, stalled_s - excused_s)
         return score_picture(
             Picture(
                 # Of what has not come yet no size is known.
                 pixels=share.rung.pixels or ideal.pixels,
                 wanted_pixels=ideal.pixels,
-                frame_rate=share.rung.frame_rate,
+                frame_rate=share.rung.frame_rate * shown,
                 wanted_frame_rate=ideal.frame_rate,
                 stalls=stalls,
                 stalled_s=stalled_s,

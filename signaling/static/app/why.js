@@ -9,7 +9,9 @@ const SENT_WORDS = {
   last_n: 'only so many pictures are sent at once',
   wish: 'as you asked for',
   publisher: 'the sender sends nothing better right now',
+  publisher_cpu: 'the sender’s computer is too busy to send it better',
   bandwidth: 'your connection carries no more right now',
+  cpu: 'this computer is too busy to show more',
   key_frame: 'a better picture is on its way',
 };
 

@@ -11,6 +11,7 @@
  */
 
 import { Signaling } from './signaling.js';
+import { Reporting } from './reporting.js';
 import { Room } from './room.js';
 
 export { canShareScreen, openCamera, openCameraAndMicrophone, openMicrophone, openScreen } from './capture.js';
@@ -36,7 +37,9 @@ export async function join(room, token, options = {}) {
   const signaling = new Signaling(connectUrl(room, server ?? location.origin), greeting, patienceS);
   if (onLobby) signaling.on('lobby', onLobby);
   const joined = await signaling.join(signal);
-  return new Room(signaling, joined, { messages, freshToken });
+  const entered = new Room(signaling, joined, { messages, freshToken });
+  new Reporting(entered, signaling);
+  return entered;
 }
 
 /**

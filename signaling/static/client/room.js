@@ -214,10 +214,10 @@ export class Room extends Emitter {
     return this.#signaling.leave();
   }
 
-  /** Numbers per track and connection; bitrates are since the last call. */
-  statistics() {
+  /** Numbers per track and connection; bitrates are since the last call (with the same reader). */
+  statistics(reader = this.#statistics) {
     const [publish, subscribe] = [this.#publisher.connection, this.#subscriber.connection];
-    return this.#statistics.read({ publish, subscribe }, this);
+    return reader.read({ publish, subscribe }, this);
   }
 
   /** @param {import('./types.js').ServerEvent} event */

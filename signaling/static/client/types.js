@@ -104,7 +104,8 @@
  * Why a track looks as it does: see PROTOCOL.md. Rids are null where nothing is sent.
  * @typedef {{track: string, reason: string, since_s: number | null, rid: string | null, wanted_rid: string | null,
  *   ideal_rid: string | null, bitrate_bps: number, missing_bps: number, tile_pixels: number | null, score?: number,
- *   cause?: string, loss?: number}} TrackExplanation
+ *   cause?: string, loss?: number,
+ *   frames?: {decoded: number, dropped: number, freezes: number, frozen_s: number} | null}} TrackExplanation
  */
 
 /**
@@ -188,10 +189,12 @@
  * @property {number} [height]
  * @property {number} [framesPerSecond]
  * @property {number} [framesEncoded]
+ * @property {number} [framesReceived] whole
  * @property {number} [framesDecoded]
  * @property {number} [framesDropped]
  * @property {number} [freezes]
  * @property {number} [freezesS]
+ * @property {number} [decodeS] spent on decoding
  * @property {number} [jitterBufferS] mean time that a frame or sample waits
  * @property {number} [audioEnergy] only grows; stands still in silence
  * @property {string} [codec]

@@ -59,7 +59,7 @@ def demanded(name: str, words: str) -> Demand:
         found = re.search(rf"\b{what} (\w+)", words)
         return None if found is None else found[1]
 
-    size = re.search(r"(\d+)x(\d+)", words)
+    size, bears = re.search(r"(?<!bears )\b(\d+)x(\d+)", words), re.search(r"bears (\d+)x(\d+)", words)
     sent, wished, held = word_after("sends"), word_after("at most"), word_after("has")
     on_stage, is_screen = "stage" in words, "screen" in words
     rank = Rank.STAGE_SCREEN if on_stage and is_screen else Rank.STAGE if on_stage else Rank.GRID
@@ -73,6 +73,8 @@ def demanded(name: str, words: str) -> Demand:
         rungs=(SOUND,) if is_sound else rungs,
         rank=rank,
         pixels=int(size[1]) * int(size[2]) if size else None,
+        most_pixels=int(bears[1]) * int(bears[2]) if bears else None,
+        publisher_strained="strained" in words,
         beyond_last_n="beyond" in words,
         audible="quiet" not in words,
         muted="muted" in words,

@@ -20,6 +20,8 @@ const WORDS = [
   ['bandwidth', 'q', 1_640_000, 180, '180p: your connection carries no more right now (1.6 Mbit/s are missing)'],
   ['bandwidth', 'q', 0, 180, '180p: your connection carries no more right now'],
   ['bandwidth', null, 90_000, 0, 'Paused: your connection carries no more right now (90 kbit/s are missing)'],
+  ['publisher_cpu', 'q', 0, 180, '180p: the sender’s computer is too busy to send it better'],
+  ['cpu', 'q', 0, 180, '180p: this computer is too busy to show more'],
   ['key_frame', 'q', 0, 180, '180p: a better picture is on its way'],
   ['key_frame', null, 0, 0, 'The picture is on its way'],
   ['muted', null, 0, 0, 'Switched off by the sender'],

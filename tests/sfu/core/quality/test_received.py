@@ -167,3 +167,75 @@ def test_by_bad_luck_more_is_missing_of_one_second_than_of_two() -> None:
     receiver.report(28, lost=22)
     score = receiver.look()
     assert score is not None and score.cause is Cause.LOSS, "that is no luck"
+
+
+# --- what its client says of frames ----------------------------------------------------------------------------
+
+
+def watched(*, is_screen: bool = False) -> Receiver:
+    """Its client has told once, so that it is known to."""
+    receiver = viewer(LARGE)
+    receiver.quality = ReceivedQuality("video", 90_000, is_screen=is_screen)
+    receiver.report(1000)
+    receiver.quality.on_frames(300, 0, 0, 0.0)
+    receiver.look()
+    return receiver
+
+
+def test_freezes_count_as_its_client_tells_them() -> None:
+    receiver = watched()
+    receiver.quality.on_frames(280, 0, 1, 0.5)
+    assert receiver.look() == Score(nearly(3.65), Cause.FREEZES)
+    for _ in range(6):
+        score = receiver.look()
+    assert score == Score(nearly(4.45))
+
+
+def test_what_cannot_be_decoded_is_no_freeze_beside_what_its_client_tells() -> None:
+    receiver = watched()
+    receiver.quality.on_picture_lost()
+    assert receiver.look() == Score(nearly(4.45))
+
+
+def test_stalls_that_were_guessed_are_forgotten_once_its_client_tells() -> None:
+    receiver = viewer(LARGE)
+    receiver.report(1000)
+    receiver.look()
+    receiver.quality.on_picture_lost()
+    assert receiver.look() == Score(nearly(3.65), Cause.FREEZES)
+    receiver.quality.on_frames(300, 0, 0, 0.0)
+    assert receiver.look() == Score(nearly(4.45))
+
+
+def test_freezes_of_the_publisher_are_not_its_own() -> None:
+    receiver = watched()
+    receiver.source.stalls.on_totals(0, 0.0, receiver.now)
+    receiver.source.stalls.on_totals(1, 0.5, receiver.now)
+    receiver.quality.on_frames(280, 0, 1, 0.5)
+    assert receiver.look() == Score(nearly(4.45))
+
+
+def test_the_end_of_a_pause_is_no_freeze() -> None:
+    receiver = watched()
+    receiver.share = Share(None, LimitedBy.LAYOUT)
+    receiver.look()
+    receiver.share = Share(LARGE, LimitedBy.NOTHING, LARGE)
+    receiver.quality.on_frames(100, 0, 1, 2.5)
+    assert receiver.look() == Score(nearly(4.45))
+    receiver.quality.on_frames(280, 0, 1, 0.5)
+    assert receiver.look() == Score(nearly(3.65), Cause.FREEZES)
+    assert receiver.quality.frames is not None and receiver.quality.frames.freezes == 2
+
+
+def test_frames_that_were_dropped_are_missing() -> None:
+    receiver = watched()
+    receiver.quality.on_frames(150, 150, 0, 0.0)
+    assert receiver.look() == Score(nearly(3.13), Cause.FRAME_RATE)
+    receiver.quality.on_frames(0, 0, 0, 0.0)
+    assert receiver.look() == Score(nearly(4.45))
+
+
+def test_a_screen_on_which_nothing_moves_stands_still_for_its_client_only() -> None:
+    receiver = watched(is_screen=True)
+    receiver.quality.on_frames(3, 3, 3, 9.0)
+    assert receiver.look() == Score(nearly(4.45))
