@@ -76,6 +76,16 @@ def test_a_viewer_has_to_receive(offer: str) -> None:
     assert code(Exchange("whep").post(offer)) == "sdp_unsupported"
 
 
+def test_a_publisher_is_never_asked_to_send_less() -> None:
+    """It would not understand, and there is nothing it could be told by."""
+    exchange = Exchange().begin()
+    track = next(command for command in exchange.served if isinstance(command, control.AddTrack))
+    for best_layer in (-1, 0):
+        wanted = control.LayersWanted(transport=track.transport, track=track.track, best_layer=best_layer)
+        assert exchange.do(lambda session, wanted=wanted: session.on_notice(wanted, 0.0)) == []  # type: ignore[misc]
+    assert exchange.calls == [] and exchange.session.state is State.LIVE
+
+
 @pytest.mark.parametrize("direction", BOTH)
 @pytest.mark.parametrize(
     ("token", "expected"),
