@@ -14,7 +14,7 @@ from sfu.context import Context, next_round
 from sfu.control import LayerStatistics, LayersWanted, TrackStatistics
 from sfu.core.flow import TrackFlow
 from sfu.core.keyframes import KeyFrameRequests
-from sfu.core.ladder import Rung, assumed_pixels, ladder
+from sfu.core.ladder import Rung, assumed_pixels, ladder, stripped
 from sfu.core.nack import MissingPackets
 from sfu.core.quality.published import Expected, PublishedQuality
 from sfu.core.types import Codec
@@ -97,8 +97,12 @@ class PublishedTrack:
         nothing comes, of what came last or was announced."""
         rungs = self.rungs(now)
         if rungs:
-            return tuple(rung for rung in rungs if slot.takes(self.codecs.get(rung.layer))) or None
+            taken = [rung for rung in rungs if slot.takes(self.codecs.get(rung.layer))]
+            return tuple(stripped(rung) if self._is_stripped_for(slot, rung.layer) else rung for rung in taken) or None
         return () if any(slot.takes(codec) for codec in self.codecs.values() or self.announced_codecs) else None
+
+    def _is_stripped_for(self, slot: Slot, layer: int) -> bool:
+        return self.codecs.get(layer) is Codec.RED and Codec.RED not in slot.spec.payload_types
 
     def on_ssrc(self, layer: int, ssrc: int, now: float) -> None:
         """The plane knows this layer's SSRC (or its new one)."""

@@ -154,6 +154,13 @@ def test_a_voice_in_red_is_for_who_takes_opus_alone_and_readers_hear_of_opus_alo
     call.run(3.0)
     assert (set(bob.heard), set(cid.heard)) == ({109}, {63})
     assert len(bob.heard) == len(cid.heard) > 50
+    prices = {
+        name: [
+            one.rung.bitrate_bps for one in call.router.registry.endpoints[name].subscriber.subscriptions() if one.rung
+        ]
+        for name in ("bob", "cid")
+    }
+    assert prices["cid"] == [2 * price for price in prices["bob"]] > [1000], "what leaves is paid for"
     call.tell(OpenSink, sink="tape", room="room", address="@nobody looks")
     tapped = call.tell(TapTrack, sink="tape", track="voice")
     assert isinstance(tapped, TrackTapped)
