@@ -18,7 +18,7 @@ from sfu.core.ladder import Rung, assumed_pixels, ladder, stripped
 from sfu.core.nack import MissingPackets
 from sfu.core.quality.published import Expected, PublishedQuality
 from sfu.core.types import Codec
-from sfu.core.upstream import NO_LAYER, Upstream
+from sfu.core.upstream import Upstream, warm_layer
 from sfu.plane.interface import TrackSpec
 from sfu.scoring import stream_quality
 from sfu.wire.feedback import Nack, PictureLossIndication
@@ -162,7 +162,10 @@ class PublishedTrack:
         before = self._upstream.best_layer
         shown = [subscription.needed_layer for subscription in self.subscriptions.values()]
         shown += [tap.needed_layer for tap in self.taps.values()]
-        self._upstream.on_wanted(max(shown, default=NO_LAYER), now)
+        is_beyond = any(subscription.is_beyond_last_n for subscription in self.subscriptions.values())
+        recent = self._context.recent_speakers.get(self.endpoint.room, ())
+        shown.append(warm_layer(self.endpoint.participant, recent, is_beyond_last_n=is_beyond))
+        self._upstream.on_wanted(max(shown), now)
         self._upstream.on_timeout(now)
         best_layer = self._upstream.poll()
         if best_layer is not None:

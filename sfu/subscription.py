@@ -73,6 +73,7 @@ class Subscription:
         self.current_layer: int | None = None
         self._limits: tuple[int | None, int | None] = (None, max_layer)
         self.quality = ReceivedQuality(track.spec.kind, slot.spec.clock_rate, is_screen=track.is_screen)
+        self.is_beyond_last_n = False
         self.needed_layer = needed_layer(track.layer_count, track.pixels, *self._limits)  # whatever it gets
         self._share = Share(None, LimitedBy.NOT_SENT)
         self._since = now
@@ -122,6 +123,7 @@ class Subscription:
             self._wished_pixels = pixels
             self._stepped_at = -inf  # what is shown larger now need not wait for anything
         if wish is not None:  # decodable or not: of a Track that nobody lets be sent, no other codec would be seen
+            self.is_beyond_last_n = wish.beyond_last_n
             self._set_needed((pixels, self.max_layer), now)
         rank = Rank.GRID if wish is None else wish.rank
         most_pixels, most_frame_rate = self.subscriber.strain.most(rank, pixels)

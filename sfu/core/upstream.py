@@ -6,9 +6,14 @@ subscriber falls back to, at once, and they are cheap. So the answer is one numb
 
 It rises at once, as somebody waits for it, and falls after a while in which nobody has wanted more: people turn pages
 back, and each time a publisher starts a layer it costs a key frame.
+
+Who has spoken and is not shown only because others have since is kept warm: the lowest layer goes on, so that a picture
+is there as soon as they speak again. Who has never spoken is not: those are most of a large room.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sfu.core.allocation import ENOUGH_PIXELS
 
@@ -24,6 +29,11 @@ def needed_layer(layer_count: int, best_pixels: int, pixels: int | None, max_lay
         return NO_LAYER
     sizes = [best_pixels >> 2 * (layer_count - 1 - layer) for layer in range(best)]
     return next((layer for layer, size in enumerate(sizes) if size >= ENOUGH_PIXELS * pixels), best)
+
+
+def warm_layer(participant: str, recent: Sequence[str], *, is_beyond_last_n: bool) -> int:
+    """`recent`: who has spoken; `is_beyond_last_n`: somebody would show it otherwise."""
+    return 0 if is_beyond_last_n and participant in recent else NO_LAYER
 
 
 class Upstream:

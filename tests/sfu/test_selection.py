@@ -254,6 +254,23 @@ def test_a_publisher_whom_nobody_sees_sends_nothing_and_is_seen_at_once_when_som
     assert received_s(reception, came_at + 0.2) <= 0.2
 
 
+def test_of_who_has_spoken_the_lowest_layer_goes_on_beyond_the_last_n_and_of_others_nothing() -> None:
+    call = Call()
+    subscriber, publishers = Subscriber(call, "eve"), {}
+    for name in ("ann", "bob", "cid"):
+        publisher = publishers[name] = Publisher(call, name)
+        publisher.levels = repeat(ROOM_LEVEL)
+        publisher.start()
+        subscriber.subscribe(publisher.video)
+    publishers["ann"].levels = chain(repeat(ROOM_LEVEL, 50), sounds()["ada/0"], repeat(ROOM_LEVEL))
+    publishers["bob"].levels = chain(repeat(ROOM_LEVEL, 500), sounds()["bob/0"], repeat(ROOM_LEVEL))
+    show(call, "eve", *((f"{name}-video", LARGE) for name in publishers), last_n=1)
+    call.run(25.0)
+    assert explained(call, "eve")["ann-video"].reason == "last_n"
+    wanted = {name: layers_wanted(call, f"{name}-video") for name in publishers}
+    assert {name: layers[-1:] for name, layers in wanted.items()} == {"ann": [0], "bob": [2], "cid": [-1]}
+
+
 # --- speakers --------------------------------------------------------------------------------------------------
 
 

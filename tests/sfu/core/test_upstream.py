@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfu.core.upstream import NO_LAYER, Upstream, needed_layer
+from sfu.core.upstream import NO_LAYER, Upstream, needed_layer, warm_layer
 
 HD = 1280 * 720
 
@@ -29,6 +29,16 @@ def test_the_layer_that_fills_a_tile_is_needed(
     count: int, pixels: int | None, max_layer: int | None, expected: int
 ) -> None:
     assert needed_layer(count, HD, pixels, max_layer) == expected
+
+
+@pytest.mark.parametrize(
+    ("participant", "is_beyond_last_n", "expected"),
+    [("ann", True, 0), ("ann", False, NO_LAYER), ("cid", True, NO_LAYER)],
+)
+def test_who_has_spoken_and_has_no_tile_for_it_is_kept_warm(
+    participant: str, is_beyond_last_n: bool, expected: int
+) -> None:
+    assert warm_layer(participant, ("bob", "ann"), is_beyond_last_n=is_beyond_last_n) == expected
 
 
 def test_pauses_after_a_while_and_resumes_at_once() -> None:
