@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Numbers per NACK packet: each may need its own four bytes.
 NUMBERS_PER_NACK = 250
+# Less than this many times its price is what bitrates swing by.
+SURGE = 1.3
 
 
 class PublishedLayer:
@@ -73,6 +75,7 @@ class PublishedTrack:
         self._key_frames = KeyFrameRequests(context.config.key_frame_spacing_s)
         self._upstream = Upstream(self.layer_count, context.config.pause_layers_after_s)
         self._context = context
+        self.surges: dict[int, float] = {}  # times its price a layer costs just now, if clearly more
         self._usable: frozenset[int] = frozenset()
         self._rungs: tuple[Rung, ...] | None = None
         self._observe_at: float | None = None
@@ -185,6 +188,10 @@ class PublishedTrack:
         for layer in usable - before:
             self._key_frames.on_resumed(layer)
         self._usable = usable
+        if self.spec.kind == "video":
+            surges = {layer: self.flow.surge(layer) for layer in usable}
+            self.surges = {layer: surge for layer, surge in surges.items() if surge >= SURGE}
+            self._tell_of_surges()
         if usable != before or codecs != self.codecs:
             self.codecs = codecs
             self.reallocate_subscribers()
@@ -195,6 +202,11 @@ class PublishedTrack:
         self.on_needed(now)
         self._observe_at = next_round(self._context.config.flow_interval_s, now)
         self._touch()
+
+    def _tell_of_surges(self) -> None:
+        for subscription in self.subscriptions.values():
+            if subscription.current_layer in self.surges:
+                subscription.subscriber.on_surge()
 
     def _wish_again(self, codecs: Mapping[int, Codec], now: float) -> None:
         """What somebody waits for may have given up, or not have flowed before."""

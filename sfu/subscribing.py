@@ -15,7 +15,8 @@ from sfu.budget import Budget
 from sfu.context import Context, next_round
 from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, spent_bps
 from sfu.core.errors import Refused
-from sfu.core.flooding import Flood, allocate_draining, flood
+from sfu.core.flooding import DEEP_S, Flood, allocate_draining, flood
+from sfu.core.flow import BITRATE_WINDOW_S
 from sfu.core.layout import Layout, wishes
 from sfu.core.strain import Strain
 from sfu.core.types import Codec, Kind
@@ -44,6 +45,8 @@ class Subscriber:
         self._spent_at_rest_bps: int | None = None  # at the last look, if it was at rest then
         self.budget = Budget(context, endpoint.number)
         self.strain = Strain()
+        self._surges_until = -inf
+        self.pays_surges = False  # pictures are paid for by what they cost just now
 
     def subscriptions(self) -> list[Subscription]:
         return [slot.subscription for slot in self.slots.values() if slot.subscription is not None]
@@ -98,7 +101,15 @@ class Subscriber:
         else:
             self.budget.bound_recovery(spent, now)
 
+    def on_surge(self) -> None:
+        """Something that it is sent costs far more than its price says, and that is on its path already."""
+        if self._is_drowning():
+            self.reallocate_soon()
+
     def on_timeout(self, now: float) -> None:
+        if self._is_drowning():
+            self._surges_until = now + 2 * BITRATE_WINDOW_S  # from then on prices say it themselves
+        self.pays_surges = now < self._surges_until
         subscriptions = {subscription.number: subscription for subscription in self.subscriptions()}
         flooded = None
         if self.endpoint.is_connected:
@@ -132,13 +143,17 @@ class Subscriber:
                 subscription.resume(now)
         return min((held.resumes_at for held in draining if held.resumes_at is not None), default=inf)
 
+    def _is_drowning(self) -> bool:
+        estimate = self.budget.estimate
+        return estimate is not None and estimate.queue_s > DEEP_S
+
     def _flood(self) -> Flood | None:
         """What is sent in any case is none."""
         estimate = self.budget.estimate
         if estimate is None:
             return None
         carried_bps = max(estimate.bps, self._context.config.least_budget_bps)
-        held_bps = sum(held.rung.bitrate_bps for held in self.subscriptions() if held.rung is not None)
+        held_bps = sum(held.costs_bps for held in self.subscriptions())
         return flood(held_bps, carried_bps, estimate.queue_s)
 
     def _is_at_rest(self, shares: Allocation, now: float) -> bool:

@@ -14,7 +14,7 @@ from sfu.control import LayerChanged, SubscriptionExplanation, SubscriptionStati
 from sfu.core.allocation import Demand, LimitedBy, Share
 from sfu.core.allowance import Allowance
 from sfu.core.flooding import Flood
-from sfu.core.ladder import Rung
+from sfu.core.ladder import Rung, surged
 from sfu.core.layout import Picture, Rank, Wish
 from sfu.core.quality.received import ReceivedQuality
 from sfu.core.quality.score import Score
@@ -101,6 +101,14 @@ class Subscription:
         return self._share.rung
 
     @property
+    def costs_bps(self) -> int:
+        """What it gets, by the prices that count now."""
+        rungs: tuple[Rung, ...] = () if self._share.rung is None else (self._share.rung,)
+        if self.subscriber.pays_surges:
+            rungs = surged(rungs, self.track.surges)
+        return sum(rung.bitrate_bps for rung in rungs)
+
+    @property
     def wanted_layer(self) -> int | None:
         rung = self._share.rung
         return None if rung is None else rung.layer
@@ -118,6 +126,8 @@ class Subscription:
         """`wish`: of the subscriber's layout, for video."""
         track = self.track
         rungs = track.rungs_for(self.slot, now)
+        if rungs and self.subscriber.pays_surges:
+            rungs = surged(rungs, track.surges)
         pixels = None if wish is None else wish.pixels
         if pixels != self._wished_pixels:
             self._wished_pixels = pixels

@@ -32,6 +32,8 @@ SOONEST_STOPPED_S = 0.5
 # The bitrate is a mean over this, and the lower one of the last two: a key frame, which weighs a second of others,
 # passes and is no reason to think a layer too dear, while what really costs more does so for longer.
 BITRATE_WINDOW_S = 2.0
+# The same for who cannot wait: a key frame is not in both of these, either.
+SURGE_WINDOW_S = 0.5
 MIN_BITRATE_SPAN_S = 0.4  # before that a single key frame would look like a torrent
 
 
@@ -126,6 +128,12 @@ class TrackFlow:
     def bitrate_bps(self, layer: int) -> int:
         observed = self._layers.get(layer)
         return 0 if observed is None else _priced(observed.looks)[0]
+
+    def surge(self, layer: int) -> float:
+        """How many times its price a layer costs just now, at least once. A screen that begins to be scrolled costs ten
+        times as much for seconds until its price says so."""
+        observed = self._layers.get(layer)
+        return 1.0 if observed is None else _surge(observed.looks)
 
     def layers(self, now: float) -> tuple[LayerFlow, ...]:
         """All layers seen so far, ascending."""
@@ -241,3 +249,17 @@ def _priced(looks: deque[_Look]) -> tuple[int, tuple[LayerPart, ...]]:
         return bitrate_bps, ()
     total = sum(size for _, size in grown)
     return bitrate_bps, tuple(LayerPart(spatial_id, 0, bitrate_bps * size // total) for spatial_id, size in grown)
+
+
+def _surge(looks: deque[_Look]) -> float:
+    price_bps = _priced(looks)[0]
+    middle = _before(looks, looks[-1].at_s - SURGE_WINDOW_S) if looks else None
+    first = None if middle is None else _before(looks, middle.at_s - SURGE_WINDOW_S)
+    if not price_bps or middle is None or first is None:
+        return 1.0
+    return max(1.0, min(_mean_bps(middle, looks[-1]), _mean_bps(first, middle)) / price_bps)
+
+
+def _before(looks: deque[_Look], at_s: float) -> _Look | None:
+    """The last by then."""
+    return next((look for look in reversed(looks) if look.at_s <= at_s), None)

@@ -8,7 +8,7 @@ it changes, and how many did just now says nothing of how many will.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sfu.core.flow import LayerFlow
@@ -55,6 +55,14 @@ def stripped(rung: Rung) -> Rung:
     """Of sound in RED, for who does not take that: browsers send each block twice, once late. Where there are more, it
     costs less still."""
     return replace(rung, bitrate_bps=rung.bitrate_bps // 2)
+
+
+def surged(rungs: tuple[Rung, ...], surges: Mapping[int, float]) -> tuple[Rung, ...]:
+    """At what they cost just now, where that is more. `surges`: times the price, by layer."""
+    return tuple(
+        replace(rung, bitrate_bps=int(rung.bitrate_bps * surges[rung.layer])) if rung.layer in surges else rung
+        for rung in rungs
+    )
 
 
 def assumed_pixels(layer_count: int, *, is_screen: bool) -> int:

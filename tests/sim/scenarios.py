@@ -219,11 +219,38 @@ LOST_LAYER = Scenario(
 )
 
 
-def scroll(packets: int) -> Callable[[Stage], None]:
+def scroll(*packets: int) -> Callable[[Stage], None]:
+    """Of the first camera's layers, for each frame from now on."""
+
     def act(stage: Stage) -> None:
-        stage.publishers[0].layers[0].packets_per_frame = packets
+        for layer, count in zip(stage.publishers[0].layers, packets, strict=True):
+            layer.packets_per_frame = count
 
     return act
+
+
+SCROLLED_SCREEN_OF_TWO_SIZES = Scenario(
+    "a screen of two sizes is scrolled, and the larger one costs ten times as much at once",
+    cameras=((1, 2),),
+    conditions=replace(THREE_MEGABIT, rate_bps=1.2e6),
+    frame_rate=15.0,
+    key_frame_factor=4,
+    steps=(
+        Act("it is on stage", lambda stage: stage.show(on_stage="p00", others=(1280, 720))),
+        Run(10),
+        Check("it is sharp", shows(1)),
+        Act("it is scrolled, at 2.4 Mbit/s", scroll(4, 20)),
+        Run(2),
+        Check("the smaller one is shown", shows(0)),
+        Check("it stood still for a moment only", alive(1.0, since_s=9.5)),
+        Run(8),
+        Check("the queue has gone for good", queue_below(0.2, last_s=7.5)),
+        Check("sound goes on", sound_never_rests(0.4, last_s=10)),
+        Act("it is at rest", scroll(1, 2)),
+        Run(12),
+        Check("it is sharp again", shows(1)),
+    ),
+)
 
 
 SCROLLED_SCREEN = Scenario(
@@ -360,6 +387,7 @@ SCENARIOS = (
     CROWD,
     LOST_LAYER,
     SCROLLED_SCREEN,
+    SCROLLED_SCREEN_OF_TWO_SIZES,
     THIN,
     NO_ROOM_FOR_PICTURES,
     trouble("a receiver that is busy for up to 0.8 s, again and again", busy_receiver, 0.7),

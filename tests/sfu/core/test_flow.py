@@ -154,6 +154,23 @@ def test_a_key_frame_makes_no_layer_dearer_and_what_lasts_does() -> None:
     assert publisher.flow.bitrate_bps(Q) == pytest.approx(160_000, rel=0.05)
 
 
+def test_what_costs_more_for_a_second_is_a_surge_long_before_it_is_a_price_and_a_key_frame_is_none() -> None:
+    publisher = Publisher()
+    publisher.run(6.0, q=20, f=40)
+    assert publisher.flow.surge(Q) == 1.0
+    publisher.run(SWEEP_S, q=20, f=160)  # a key frame weighs half a second
+    for _ in range(4):
+        assert publisher.flow.surge(F) < 1.3
+        publisher.run(SWEEP_S, q=20, f=40)
+    price_bps = publisher.price_bps(F)
+    publisher.run(1.0, q=20, f=400)
+    assert publisher.price_bps(F) < 1.5 * price_bps
+    assert publisher.flow.surge(F) * publisher.price_bps(F) == pytest.approx(8 * 1000 * 400, rel=0.05)
+    assert publisher.flow.surge(Q) < 1.1
+    publisher.run(1.0, q=20, f=40)
+    assert publisher.flow.surge(F) < 1.1
+
+
 @pytest.mark.parametrize("muted_s", [1.0, 2.0, 3.0, 60.0])
 def test_what_was_muted_costs_what_it_did_before(muted_s: float) -> None:
     """Not nothing, for as long as nothing has come again: everybody would be sent the best, whatever his path carries.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sfu.core.flow import LayerFlow, LayerPart
-from sfu.core.ladder import CAMERA_PIXELS, Rung, assumed_pixels, ladder
+from sfu.core.ladder import CAMERA_PIXELS, Rung, assumed_pixels, ladder, surged
 
 KBPS = 1000
 
@@ -101,3 +101,9 @@ def test_a_rung_is_the_same_at_another_price() -> None:
     assert Rung(1, 100, 5, 15.0, 1).is_as(Rung(1, 200, 5, 15.0, 1))
     assert not Rung(1, 100, 5).is_as(Rung(1, 100, 5, 15.0, 1))
     assert not Rung(1, 100, 5).is_as(None)
+
+
+def test_a_surge_is_paid_for_by_all_rungs_of_its_layer_and_no_other() -> None:
+    rungs = (Rung(0, 100, 1), Rung(1, 200, 4, temporal_id=0), Rung(1, 400, 4))
+    assert [rung.bitrate_bps for rung in surged(rungs, {1: 2.5})] == [100, 500, 1000]
+    assert surged(rungs, {}) == rungs
