@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from loadtest import chart, largest, making, plans, recording
+from loadtest import chart, gallery, largest, making, plans, recording
 from loadtest.beside import beside, verdicts
 from loadtest.bots import Entry
 from loadtest.floor import NoFloor, measure_floor
@@ -30,7 +30,7 @@ from loadtest.measuring import Course, highest, on_stage, steady
 from loadtest.plans import Plan, Rates
 from loadtest.progress import Bar
 from loadtest.results import MOST_LOSS, Point, table, to_json
-from loadtest.server import CannotStart, RunningServer, running_server
+from loadtest.server import SELECTS_NOTHING, CannotStart, RunningServer, running_server
 from loadtest.traffic import Traffic, Unavailable
 from sfu.net.dtls import HandshakeFailed
 from sfu.plane.srtp import PROFILES
@@ -60,6 +60,7 @@ SCENARIOS: Final = {
     "one-to-many": "one publishes, everybody else receives",
     "meeting": "everybody publishes and receives nine others",
     "audio": "everybody speaks and hears everybody",
+    "gallery": "everybody publishes three layers and shows all others, in a grid, then by a stage; the server selects",
     "churn": "a meeting that people leave and join all the time",
     "beside": "one-to-many, alone and beside what an app backend and people who join ask of the server",
     "recording": "rooms, alone and all of them recorded; and what files of a recording cost",
@@ -71,6 +72,7 @@ examples:
   sfu loadtest one-to-many --subscribers 50 --no-feedback       what a forwarded packet costs
   sfu loadtest one-to-many --subscribers 10,50,100,300 --png load.png
   sfu loadtest meeting --participants 10 --layers 3 --json result.json
+  sfu loadtest gallery --participants 25                        what is selected for a grid and a speaker view
   sfu loadtest max --subscribers 50
   SFU_PLANE=fallback sfu loadtest largest                       where the readable plane ends
   sfu loadtest beside --subscribers 10                          1 000 room reads/s, then 200 joins/s
@@ -91,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, description in SCENARIOS.items():
         scenario = scenarios.add_parser(name, help=description, description=description.capitalize() + ".")
         _add_people(scenario, name)
-        _add_traffic(scenario)
+        _add_traffic(scenario, layers=3 if name == "gallery" else 1)
         _add_measuring(scenario)
         scenario.set_defaults(run_scenario=_run)
     comparison = scenarios.add_parser("compare", help="the same traffic against other servers")
@@ -119,7 +121,7 @@ def _add_people(parser: argparse.ArgumentParser, scenario: str) -> None:
             "--subscribers", type=_counts, default=[50], metavar="N", help="or several: 10,50,100 (default 50)"
         )
     else:
-        default = {"audio": 30, "recording": 2}.get(scenario, 10)
+        default = {"audio": 30, "gallery": 25, "recording": 2}.get(scenario, 10)
         parser.add_argument(
             "--participants", type=_counts, default=[default], metavar="N", help=f"or several (default {default})"
         )
@@ -130,14 +132,14 @@ def _add_people(parser: argparse.ArgumentParser, scenario: str) -> None:
     parser.add_argument("--join-rate", type=_positive, default=20.0, metavar="R", help="joins per second (default 20)")
 
 
-def _add_traffic(parser: argparse.ArgumentParser) -> None:
+def _add_traffic(parser: argparse.ArgumentParser, layers: int) -> None:
     usual = Rates()
     group = parser.add_argument_group("traffic of each publisher")
     group.add_argument("--video-rate", type=_positive, default=usual.video_packets_per_s, metavar="PACKETS/S")
     group.add_argument("--video-bytes", type=_count, default=usual.video_bytes, metavar="BYTES", help="of payload")
     group.add_argument("--audio-rate", type=_positive, default=usual.audio_packets_per_s, metavar="PACKETS/S")
     group.add_argument("--audio-bytes", type=_count, default=usual.audio_bytes, metavar="BYTES")
-    group.add_argument("--layers", type=int, choices=(1, 2, 3), default=1, help="of simulcast (default 1: none)")
+    group.add_argument("--layers", type=int, choices=(1, 2, 3), default=layers, help="of simulcast (1: none)")
     group.add_argument("--srtp", choices=("gcm", "cm"), help="the one profile that is offered (default: all)")
     group.add_argument(
         "--no-feedback", action="store_true", help="subscribers send no transport-cc; reports and consent remain"
@@ -206,6 +208,8 @@ def _verdicts(scenario: str, points: Sequence[Point]) -> list[tuple[str, bool]]:
         return verdicts(list(points))
     if scenario == "recording":
         return [*recording.verdicts(points), *making.verdicts(making.cost_s(MADE_S))]
+    if scenario == "gallery":
+        return gallery.verdicts(points)
     if scenario == "largest":
         return [largest.verdict(points)]
     return []
@@ -245,6 +249,8 @@ async def _measure(parsed: argparse.Namespace, plan: Plan, cores: tuple[int, int
                     points += await beside(stage, parsed.reads, parsed.joins)
                 elif parsed.scenario == "recording":
                     points += await recording.recorded(stage, recordings)
+                elif parsed.scenario == "gallery":
+                    points += await gallery.gallery(stage)
                 else:
                     points += await steady(stage)
         finally:
@@ -279,7 +285,8 @@ async def _server(
         if parsed.url:
             yield None, Path(recordings)
             return
-        options = [f"--workers={parsed.workers}"] if parsed.workers else []
+        options = [] if parsed.scenario == "gallery" else list(SELECTS_NOTHING)
+        options += [f"--workers={parsed.workers}"] if parsed.workers else []
         options += [f"--recordings={recordings}"] if parsed.scenario == "recording" else []
         allowed = None if cores is None else {cores[0]}
         async with running_server(allowed, options, busy_python=parsed.busy_python) as server:
@@ -298,6 +305,8 @@ def _plans(parsed: argparse.Namespace) -> list[Plan]:
             return [plans.one_to_many(count, parsed.rooms) for count in parsed.subscribers]
         case "meeting" | "recording":
             return [plans.meeting(count, parsed.rooms) for count in parsed.participants]
+        case "gallery":
+            return [plans.gallery(count, parsed.rooms) for count in parsed.participants]
         case "audio":
             return [plans.audio_only(count, parsed.rooms) for count in parsed.participants]
         case _:
@@ -318,7 +327,7 @@ def _course(parsed: argparse.Namespace) -> Course:
         parsed.join_rate,
         parsed.warm_up,
         parsed.duration,
-        expects_all=not churn and rates.layers == 1,
+        expects_all=not churn and rates.layers == 1 and parsed.scenario != "gallery",
         churn_per_s=churn,
         strangers_pps=parsed.strangers,
         strangers_send_stun=parsed.strangers_stun,

@@ -116,6 +116,17 @@ def meeting(participants: int, rooms: int = 1) -> Plan:
     return Plan(f"{participants} × {min(participants - 1, FIXED_SUBSCRIPTIONS) + 1} meeting", tuple(seats))
 
 
+def gallery(participants: int, rooms: int = 1) -> Plan:
+    """Everybody publishes and receives all others, whom it shows."""
+    names = [f"participant-{index}" for index in range(participants)]
+    seats = [
+        Seat(room, name, sends_audio=True, sends_video=True, receives=_next_to(names, index, participants))
+        for room in _rooms(rooms)
+        for index, name in enumerate(names)
+    ]
+    return Plan(f"{participants} people", tuple(seats))
+
+
 def audio_only(participants: int, rooms: int = 1) -> Plan:
     """Everybody speaks, and hears everybody else."""
     names = [f"participant-{index}" for index in range(participants)]

@@ -55,6 +55,7 @@ class Point:
     control_us_per_participant_per_s: float | None
     added_latency_ms: dict[str, float | None]
     join_ms: dict[str, float | None]
+    received_mbps_per_participant: float  # datagrams' payloads, RTX and probes too
     rss_kb_per_participant: float | None
     rss_kb: int | None
     foreign_cpu: float
@@ -68,6 +69,7 @@ class Point:
     strangers_pps: float = 0.0  # datagrams from unknown addresses that came besides
     beside: dict[str, Any] | None = None  # requests of an app backend: how many were served, and how fast
     recording: dict[str, Any] | None = None  # of all rooms: what their journals have, and what that cost
+    gallery: dict[str, Any] | None = None  # how many pictures each participant sees, by layer
 
     @property
     def above_kernel_us_per_packet(self) -> float | None:
@@ -118,6 +120,7 @@ def point(window: Window) -> Point:
         control_us_per_participant_per_s=1e6 * control_s / usage.at_s / window.participants if apart else None,
         added_latency_ms=percentiles(counts.latency),
         join_ms=percentiles(window.join),
+        received_mbps_per_participant=8e-6 * counts.received_bytes / counts.duration_s / window.participants,
         rss_kb_per_participant=(usage.rss_kb - window.idle_rss_kb) / window.participants if seen else None,
         rss_kb=usage.rss_kb if seen else None,
         foreign_cpu=usage.foreign,

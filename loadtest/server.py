@@ -15,12 +15,10 @@ import sfu
 
 START_TIMEOUT_S = 60.0  # a loaded machine compiles byte code slowly
 STOP_TIMEOUT_S = 10.0
+FREE_PORTS = ("--dev", "--http-port=0", "--udp-port=0")
 # Not what is tested: a room may be as large as the plan says, and everybody gets all of it. What paths carry is
 # estimated all the same, where there is feedback, and what that costs is in the figures.
-OPTIONS = (
-    "--dev",
-    "--http-port=0",
-    "--udp-port=0",
+SELECTS_NOTHING = (
     "--max-participants=100000",
     "--min-downlink=10G",
     "--max-downlink=10G",
@@ -41,7 +39,7 @@ class RunningServer:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    cores: set[int] | None, options: Sequence[str] = (), *, busy_python: bool = False
+    cores: set[int] | None, options: Sequence[str] = SELECTS_NOTHING, *, busy_python: bool = False
 ) -> AsyncIterator[RunningServer]:
     """Until the block ends. `cores`: where it may run; anywhere if `None`. `busy_python`: see busy.py.
     Raises CannotStart."""
@@ -53,7 +51,7 @@ async def running_server(
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
             *pinned,
-            *(sys.executable, "-m", module, "serve", *OPTIONS, *options),
+            *(sys.executable, "-m", module, "serve", *FREE_PORTS, *options),
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

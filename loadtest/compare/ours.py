@@ -10,7 +10,7 @@ import sfu
 from loadtest.bots import Bot, Entry
 from loadtest.compare.servers import CannotCompare, SetVideoRate
 from loadtest.plans import Plan, Rates
-from loadtest.server import CannotStart, RunningServer, running_server
+from loadtest.server import SELECTS_NOTHING, CannotStart, RunningServer, running_server
 from loadtest.traffic import SrtpChoice, Traffic
 from sfu.net.dtls import HandshakeFailed
 from signaling.client import RoomClosed
@@ -31,7 +31,9 @@ class Ours:
         self._address = address
         try:
             # Nobody's media on another address than that of the others.
-            self._server = await self._running.enter_async_context(running_server({core}, [f"--bind={address}"]))
+            self._server = await self._running.enter_async_context(
+                running_server({core}, [*SELECTS_NOTHING, f"--bind={address}"])
+            )
         except CannotStart as error:
             raise CannotCompare(str(error)) from error
         self.version = f"{sfu.__version__}, {self._server.plane} plane"

@@ -107,6 +107,7 @@ def test_draws_a_picture(tmp_path: Path) -> None:
             control_us_per_participant_per_s=1.0,
             added_latency_ms=latency,
             join_ms=latency,
+            received_mbps_per_participant=1.0,
             rss_kb_per_participant=1.0,
             rss_kb=1,
             foreign_cpu=0.0,

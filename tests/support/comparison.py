@@ -24,6 +24,7 @@ POINT = Point(
     control_us_per_participant_per_s=100.0,
     added_latency_ms={"p50": 0.3, "p99": 0.9, "p999": 1.5},
     join_ms={"p50": None, "p99": None, "p999": None},
+    received_mbps_per_participant=1.0,
     rss_kb_per_participant=100.0,
     rss_kb=80_000,
     foreign_cpu=0.01,
