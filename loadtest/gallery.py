@@ -35,7 +35,7 @@ async def gallery(stage: Stage) -> list[Point]:
     async with ServerApi(stage.entry.url, ":".join(stage.entry.keys)) as api:
         for view in VIEWS:
             for bot in stage.bots:
-                await api.set_layout(bot.seat.room, bot.seat.name, shown(view, _others(bot)))
+                await api.set_layout(bot.seat.room, bot.seat.name, shown(view, _others(stage, bot)))
             await asyncio.sleep(SETTLE_S)
             measured = await stage.measure(f"{stage.plan.name}, {view}", stage.course.duration_s)
             points.append(replace(measured, gallery=await _seen(stage)))
@@ -69,9 +69,9 @@ def verdicts(points: Sequence[Point]) -> list[tuple[str, bool]]:
     return told
 
 
-def _others(bot: Bot) -> list[str]:
-    """Cameras. The first is another one for everybody, or one publisher would be all that matters."""
-    names = [name for name in bot.seat.receives or () if name in bot.room.participants]
+def _others(stage: Stage, bot: Bot) -> list[str]:
+    """Cameras, in the order in which they came: who is on stage is so for all."""
+    names = stage.plan.heard_by(bot.seat)
     return [track.id for name in names for track in bot.room.participants[name].tracks if track.kind == "video"]
 
 

@@ -35,6 +35,11 @@ def test_nobody_receives_themselves_or_another_room(plan: Plan) -> None:
         assert all((seat.room, name) in names for name in heard)
 
 
+def test_where_the_server_selects_only_pictures_are_waited_for() -> None:
+    open_to_all, selected = plans.open_meeting(5), plans.gallery(5)
+    assert [plan.expected_tracks(plan.seats[0]) for plan in (open_to_all, selected)] == [8, 4]
+
+
 def test_everybody_in_a_large_meeting_is_received_by_as_many() -> None:
     plan = plans.meeting(20)
     heard = [name for seat in plan.seats for name in plan.heard_by(seat)]
