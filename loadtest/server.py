@@ -21,6 +21,7 @@ FREE_PORTS = ("--dev", "--http-port=0", "--udp-port=0")
 SELECTS_NOTHING = (
     "--max-participants=100000",
     "--min-downlink=10G",
+    "--enough-downlink=10G",
     "--max-downlink=10G",
     "--loudest=1000",
 )

@@ -3,7 +3,7 @@
 estimate (sfu/core/estimation) ─► less what RTX takes ─┐
 or REMB and reported loss, without transport-cc ───────┼─► bps ─► allocation, and RTX's own bound
 `max_bps` of its layout, `budget_bps` of the Worker ───┘
-`least_budget_bps` is spent in any case
+`least_budget_bps` is spent in any case; beyond `enough_bps` only what it takes that everybody is seen
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ RECOVERY_CHANGES = 0.1  # RTX's bound follows when the budget has changed by so 
 class Budget:
     def __init__(self, context: Context, transport: int) -> None:
         self.max_bps: int | None = None  # the subscriber's own wish
+        self.everybody_bps = 0  # with which all that is to be seen is
         self._context = context
         self._transport = transport
         self._reported: tuple[int, float] | None = None  # by REMB: rate, and until when it is believed
         self._reported_loss = ReportedLoss()
         self._recovery_bps = 0.0
-        self._set_recovery(context.config.budget_bps * context.config.recovery_share)
+        most_bps = min(context.config.enough_bps, context.config.budget_bps)
+        self._set_recovery(most_bps * context.config.recovery_share)
 
     @property
     def estimate(self) -> Estimate | None:
@@ -77,7 +79,9 @@ class Budget:
         reported_bps = self._reported[0] if self._reported is not None and now < self._reported[1] else inf
         asked_bps = inf if self.max_bps is None else self.max_bps
         passes_bps = self._reported_loss.bps if self.estimate is None else inf
-        return min(reported_bps, passes_bps, asked_bps, self._context.config.budget_bps)
+        config = self._context.config
+        enough_bps = max(config.enough_bps, self.everybody_bps, config.least_budget_bps)
+        return min(reported_bps, passes_bps, asked_bps, config.budget_bps, enough_bps)
 
     def _recovery_share_bps(self, spent_on_pictures_bps: int, now: float) -> float:
         """What RTX may take. Answering every NACK of a congested path drowns it: after a fall, what is left of the

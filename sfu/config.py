@@ -31,8 +31,11 @@ class WorkerConfig:
 
     # Forwarding
     least_budget_bps: int = 0  # is spent on each whatever its path is estimated to carry: for networks that are known
-    budget_bps: int = 8_000_000  # towards one subscriber: three 720p cameras at their best, or some twenty small ones;
-    # what a usual home connection carries. No estimate goes above it; who gives no feedback is sent so much
+    enough_bps: int = 4_000_000  # towards one subscriber; beyond it no picture gets better. A shared screen at its best
+    # with a face beside it, or two 720p cameras: more is hardly seen, and people pay for it. Higher: four in a grid of
+    # 1080 lines at their best take 5.1 Mbit/s. Who gives no feedback is sent so much
+    budget_bps: int = 10_000_000  # the same where it takes more that all are seen: 49 smallest pictures are 7.4 Mbit/s,
+    # and a camera or screen that comes in one layer over WHIP up to 6. No estimate goes above it
     estimation_interval_s: float = 0.05  # how often all paths are looked at: half of a remote's pace of reporting.
     # Higher: fewer wake-ups, but overuse is answered later
     estimation_rest_s: float = 0.25  # the same while nobody reports: the first report waits so long at most

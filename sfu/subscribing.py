@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sfu.budget import Budget
 from sfu.context import Context, next_round
-from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, spent_bps
+from sfu.core.allocation import Allocation, Demand, LimitedBy, Share, allocate, least_bps, spent_bps
 from sfu.core.errors import Refused
 from sfu.core.flooding import DEEP_S, Flood, allocate_draining, flood
 from sfu.core.flow import BITRATE_WINDOW_S
@@ -114,7 +114,9 @@ class Subscriber:
         flooded = None
         if self.endpoint.is_connected:
             flooded = self._flood()
-            budget_bps, demands = self.budget.bps(now), self._demands(now)
+            demands = self._demands(now)
+            self.budget.everybody_bps = least_bps(demands)
+            budget_bps = self.budget.bps(now)
             if flooded is None:
                 shares = allocate(budget_bps, demands)
             else:

@@ -62,6 +62,7 @@ class ServerConfig:
     bind: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()
     min_downlink: int = _DEFAULT_WORKER.least_budget_bps
+    enough_downlink: int = _DEFAULT_WORKER.enough_bps
     max_downlink: int = _DEFAULT_WORKER.budget_bps
     loudest: int = _DEFAULT_WORKER.loudest
     trace_estimates: str = _DEFAULT_WORKER.trace_estimates
@@ -161,6 +162,7 @@ class ServerConfig:
             loopback=self.on_loopback,
             announce=self.announce,
             least_budget_bps=self.min_downlink,
+            enough_bps=self.enough_downlink,
             budget_bps=self.max_downlink,
             loudest=self.loudest,
             trace_estimates=self.trace_estimates,

@@ -76,10 +76,17 @@ OPTIONS: Final = (
         "RATE",
     ),
     Option(
+        "enough_downlink",
+        "Media",
+        values.bitrate,
+        "bit/s towards one participant beyond which no picture gets better (default 4M)",
+        "RATE",
+    ),
+    Option(
         "max_downlink",
         "Media",
         values.bitrate,
-        "bit/s towards one participant at most (default 8M)",
+        "bit/s towards one participant at most, where it takes more for all to be seen (default 10M)",
         "RATE",
     ),
     Option(

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from math import ceil
 
 from sfu.core.ladder import SMOOTH_FRAME_RATE, Rung
 from sfu.core.layout import Rank
@@ -171,6 +172,13 @@ def sufficient_bps(allocation: Allocation) -> int:
         return 0
     best_bps = sum(share.ideal.bitrate_bps for share in allocation.values() if share.ideal is not None)
     return int(best_bps / (1 - STEP_UP_MARGIN))
+
+
+def least_bps(demands: Sequence[Demand]) -> int:
+    """A budget with which everybody is seen, however small, and heard."""
+    given = [demand for demand in demands if demand.rungs and _refused(demand) is None]
+    worst_bps = sum(demand.rungs[-1 if demand.kind == "audio" else 0].bitrate_bps for demand in given)
+    return ceil(worst_bps / (1 - STEP_UP_MARGIN))
 
 
 def _refused(demand: Demand) -> Share | None:

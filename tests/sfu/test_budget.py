@@ -15,10 +15,10 @@ from tests.sim.receiver import Receiver
 @pytest.mark.parametrize(
     ("least_bps", "most_bps", "asked_bps", "spent_bps"),
     [
-        pytest.param(0, 8_000_000, None, int(START_BPS), id="what the path is estimated to carry"),
-        pytest.param(5_000_000, 8_000_000, None, 5_000_000, id="in any case so much"),
+        pytest.param(0, 10_000_000, None, int(START_BPS), id="what the path is estimated to carry"),
+        pytest.param(5_000_000, 10_000_000, None, 5_000_000, id="in any case so much"),
         pytest.param(5_000_000, 2_000_000, None, 2_000_000, id="but no more than anybody gets"),
-        pytest.param(5_000_000, 8_000_000, 300_000, 300_000, id="nor than was asked for"),
+        pytest.param(5_000_000, 10_000_000, 300_000, 300_000, id="nor than was asked for"),
     ],
 )
 def test_the_least_of_what_there_is(least_bps: int, most_bps: int, asked_bps: int | None, spent_bps: int) -> None:
@@ -43,7 +43,27 @@ def test_who_negotiated_reports_and_sends_none_is_sent_what_everybody_gets() -> 
     assert budget.bps(call.now) == int(START_BPS)
     call.run(3.0)
     assert budget.estimate is None
-    assert budget.bps(call.now) == WorkerConfig().budget_bps
+    assert budget.bps(call.now) == WorkerConfig().enough_bps
+
+
+def test_more_than_enough_is_spent_where_not_all_were_seen_otherwise() -> None:
+    call = Call(config=WorkerConfig(enough_bps=600_000, transport=PATIENT))
+    ann, eve = Publisher(call, "ann", rids=()), Publisher(call, "eve")
+    ann.layers[0].packets_per_frame = 4
+    for publisher in (ann, eve):
+        publisher.start()
+    call.run(5.0)
+    subscriber = Subscriber(call, "bob")
+    endpoint = call.router.registry.endpoints["bob"]
+    subscriber.subscribe(eve.video)
+    call.run(1.0)
+    assert endpoint.subscriber.budget.bps(call.now) == 600_000
+    subscriber.subscribe(ann.video)
+    call.run(1.0)
+    alone, layered = sorted(endpoint.subscriber.subscriptions(), key=lambda one: len(one.track.layers))
+    assert alone.rung is not None and alone.rung.bitrate_bps > 600_000
+    assert layered.rung is not None and layered.rung.layer == 0
+    assert endpoint.subscriber.budget.bps(call.now) < 1.2 * (alone.rung.bitrate_bps + layered.rung.bitrate_bps)
 
 
 def test_what_is_sent_in_any_case_is_no_flood() -> None:

@@ -31,14 +31,14 @@ def test_a_receiver_without_transport_cc_is_believed_its_remb_while_it_is_fresh(
     publisher.start()
     call.run(3.0)
     before = explained(call, subscriber)
-    assert (before.estimate_bps, before.budget_bps) == (None, WorkerConfig().budget_bps)
+    assert (before.estimate_bps, before.budget_bps) == (None, WorkerConfig().enough_bps)
     subscriber.send_rtcp(ReceiverEstimate(1, 400_000, (2,)).pack())
     call.run(1.0)
     told = explained(call, subscriber)
     assert told.budget_bps == pytest.approx(400_000, rel=0.001)
     assert [(row.layer, row.reason) for row in told.subscriptions] == [(0, "bandwidth")]
     call.run(WorkerConfig().receiver_estimate_lasts_s)
-    assert explained(call, subscriber).budget_bps == WorkerConfig().budget_bps
+    assert explained(call, subscriber).budget_bps == WorkerConfig().enough_bps
 
 
 def test_an_estimate_of_our_own_counts_and_not_remb_and_never_more_than_was_asked_for() -> None:
@@ -127,7 +127,7 @@ def test_an_estimate_that_is_ample_before_and_after_is_no_reason_to_allocate_but
 
     monkeypatch.setattr(subscribing, "allocate", counted)
     monkeypatch.setattr(call.plane, "set_recovery_rate", lambda transport, rate_bps: rates.append(rate_bps))
-    for bps in (7_000_000, 4_000_000, 7_000_000):
+    for bps in (3_500_000, 2_000_000, 3_500_000):
         estimate(bps)
     assert allocated == [] and rates[0] > 1.5 * rates[1] and rates[2] > 1.5 * rates[1]
     spent_bps = sum(held.rung.bitrate_bps for held in subscriber.subscriptions() if held.rung is not None)

@@ -196,7 +196,7 @@ def test_a_subscriber_may_ask_for_so_much_and_no_more() -> None:
     subscriber.start()
     subscriber.loss_down = 0.5
     call.run(5.0)
-    at_most = config.budget_bps * config.recovery_share / 8 * (5.0 + config.plane.recovery_burst_s)
+    at_most = config.enough_bps * config.recovery_share / 8 * (5.0 + config.plane.recovery_burst_s)
     assert 0.9 < call.plane.counters.retransmitted * PACKET_BYTES / at_most < 1.0
     assert call.plane.counters.dropped["rtx_late"] > 100
 

@@ -100,6 +100,7 @@ def test_every_option_has_a_flag_a_variable_and_a_key_of_the_file(tmp_path: Path
         "bind": "127.0.0.2",
         "announce": "192.0.2.1",
         "min_downlink": "100k",
+        "enough_downlink": "400k",
         "max_downlink": "500k",
         "loudest": "5",
         "ice_server": "turn:ada:secret@turn.example.org:3478?transport=udp",

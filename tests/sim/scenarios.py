@@ -173,6 +173,7 @@ DOWNLOAD = Scenario(
 
 JITTER = Scenario(
     "packets are up to 30 ms late, on a path that carries everything",
+    cameras=((1, 3, 10),) * 2,  # with what is left free of it, within what anybody is sent
     conditions=replace(THREE_MEGABIT, rate_bps=12e6, jitter_s=0.03),
     steps=(
         Run(16),
