@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,19 +48,23 @@ async () => {
 """
 
 
-async def all_move(page: Page) -> set[str]:
-    """Whoever is in sight, in the end. Returns who that is."""
+async def all_move(
+    page: Page, by_frames: int = MORE_FRAMES, counts: Callable[[str], bool] = lambda who: True
+) -> set[str]:
+    """Whoever is in sight and counts, in the end. Returns who that is."""
     before: dict[str, Any] = await page.evaluate(TILES)
     seen: dict[str, int] = {}
 
     async def so() -> bool:
         nonlocal seen
         tiles = await page.evaluate(TILES)
-        seen = {who: t["frames"] - before.get(who, t)["frames"] for who, t in tiles.items() if t["isSeen"]}
-        return all(frames >= MORE_FRAMES for frames in seen.values())
+        seen = {
+            who: t["frames"] - before.get(who, t)["frames"] for who, t in tiles.items() if t["isSeen"] and counts(who)
+        }
+        return all(frames >= by_frames for frames in seen.values())
 
     try:
-        await eventually(so, f"all that is in sight moves by {MORE_FRAMES} frames", PATIENCE_S)
+        await eventually(so, f"all that is in sight moves by {by_frames} frames", PATIENCE_S)
     except AssertionError as error:
         raise AssertionError(f"{error}: {json.dumps(seen)}") from None
     return set(seen)

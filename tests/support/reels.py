@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -48,6 +49,14 @@ class Reel:
 
     pictures: tuple[tuple[bytes, ...], ...]
     sound: tuple[bytes, ...]
+    rids: tuple[str, ...] = RIDS
+    frames_per_s: float = FRAMES_PER_S
+
+
+class Player(Protocol):
+    speaks: bool
+
+    async def join(self, url: str, room: str, stack: AsyncExitStack) -> None: ...
 
 
 class Actor:
@@ -55,7 +64,7 @@ class Actor:
         self.speaks = False
         self._number = number
         self._reel = reel
-        self._rids = frozenset(RIDS)
+        self._rids = frozenset(reel.rids)
         self._wants_key_frame = False
 
     async def join(self, url: str, room: str, stack: AsyncExitStack) -> None:
@@ -65,7 +74,7 @@ class Actor:
             connect(url, room, token, auto_subscribe=False, on_event=self._on_event)
         )
         microphone, camera = await joined.publish(
-            [SourceToPublish("microphone", Codec.OPUS), SourceToPublish("camera", Codec.VP8, RIDS)]
+            [SourceToPublish("microphone", Codec.OPUS), SourceToPublish("camera", Codec.VP8, self._reel.rids)]
         )
         camera.on_key_frame_request = self._on_key_frame_request
         for acting in (self._show(camera), self._talk(microphone)):
@@ -73,13 +82,14 @@ class Actor:
             stack.callback(task.cancel)
 
     async def _show(self, camera: Publication) -> None:
-        pause, length = round(KEY_FRAME_PAUSE_S * FRAMES_PER_S), len(self._reel.pictures[0])
+        rids, frames_per_s = self._reel.rids, self._reel.frames_per_s
+        pause, length = round(KEY_FRAME_PAUSE_S * frames_per_s), len(self._reel.pictures[0])
         at = picture_id = 0
-        async for media_s in _beats(1 / FRAMES_PER_S, self._number):
+        async for media_s in _beats(1 / frames_per_s, self._number):
             if at == length or (self._wants_key_frame and at >= pause):
                 at, self._wants_key_frame = 0, False
             for layer, pictures in enumerate(self._reel.pictures):
-                if RIDS[layer] in self._rids:
+                if rids[layer] in self._rids:
                     camera.send(layer, vp8_payloads(pictures[at], picture_id, picture_id), media_s)
             at, picture_id = at + 1, picture_id + 1
 
@@ -159,19 +169,23 @@ def _read(path: Path) -> list[Planes]:
     return planes
 
 
-async def _play(url: str, room: str, count: int) -> None:
-    reel = _record()
-    actors = [Actor(number, reel) for number in range(count)]
+async def play(cast: Sequence[Player], url: str, room: str, at_once: int = 1) -> None:
+    """They join in their order, and stay until the end of the input."""
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with AsyncExitStack() as stack:
-        for actor in actors:
-            await actor.join(url, room, stack)
+        for first in range(0, len(cast), at_once):
+            await asyncio.gather(*(player.join(url, room, stack) for player in cast[first : first + at_once]))
         print("all are there", flush=True)
         async for line in lines:
-            for number, actor in enumerate(actors):
-                actor.speaks = number == int(line)
+            for number, player in enumerate(cast):
+                player.speaks = number == int(line)
+
+
+def _cast(count: int) -> list[Actor]:
+    reel = _record()
+    return [Actor(number, reel) for number in range(count)]
 
 
 if __name__ == "__main__":
-    asyncio.run(_play(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(play(_cast(int(sys.argv[3])), sys.argv[1], sys.argv[2]))
