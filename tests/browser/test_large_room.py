@@ -133,7 +133,8 @@ async def test_49_are_alive_and_under_their_names_while_pages_turn_and_speakers_
         offers = await page.evaluate("offers.length")
         with spending(server.process.pid, spent, "turning pages"):
             assert len(await turns_pages(page)) == PAINTED
-        assert await page.evaluate("offers.length") == offers, "whoever is seen later is a message"
+        made = await page.evaluate("offers")
+        assert len(made) == offers, f"whoever is seen later is a message, and not one of {made}"
         await screenshot(page, f"page-hall-{silent}")
         await page.keyboard.press("l")
         for number in (3, 90, 55, 3):

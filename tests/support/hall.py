@@ -28,6 +28,7 @@ RIDS = ("q", "h")
 WIDTH, HEIGHT = 160, 96
 FRAMES = 6  # to one key frame
 AT_ONCE = 8  # joining
+ALL_WITHIN_S = 300.0  # 500 of them, on a loaded machine
 # Y, U and V of red, green, blue and white, in the order of `NUMBER_IN_PICTURE`.
 COLOURS = ((82, 90, 240), (145, 54, 34), (41, 240, 110), (235, 128, 128))
 # The smallest place is top left, as in the bytes of a canvas of 2 x 2.
@@ -65,7 +66,7 @@ class Guest:
 async def hall(url: str, room: str, painted: int, silent: int = 0) -> AsyncIterator[Actors]:
     """They are in the room, `Actor0` and so on first, until the block ends."""
     async with piped("tests.support.hall", url, room, str(painted), str(silent)) as process:
-        await process.hear()  # all are there
+        await process.hear(ALL_WITHIN_S)  # all are there
         yield Actors(process)
 
 

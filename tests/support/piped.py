@@ -21,9 +21,9 @@ class Piped:
     def tell(self, line: str) -> None:
         self._stdin.write(f"{line}\n".encode())
 
-    async def hear(self) -> str:
+    async def hear(self, within_s: float = ANSWERS_WITHIN_S) -> str:
         """The next line. Raises RuntimeError when it has ended instead."""
-        if line := await asyncio.wait_for(self._stdout.readline(), ANSWERS_WITHIN_S):
+        if line := await asyncio.wait_for(self._stdout.readline(), within_s):
             return line.decode()
         raise RuntimeError(f"it ended with {await self._process.wait()}")
 

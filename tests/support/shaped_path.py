@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Browser
 
+from tests.sim.link import Conditions
 from tests.support.call import BARE_PAGE, Participant, join_in
 from tests.support.chromium import new_page
 from tests.support.piped import Piped, piped
@@ -55,9 +56,9 @@ class ShapedPath:
 
 
 @asynccontextmanager
-async def shaped(server_port: int, rate_bps: float) -> AsyncIterator[ShapedPath]:
+async def shaped(server_port: int, rate_bps: float, delay_s: float = Conditions().delay_s) -> AsyncIterator[ShapedPath]:
     """All who join behind it share the bottleneck."""
-    async with piped("tests.support.shaper", str(server_port), str(rate_bps)) as process:
+    async with piped("tests.support.shaper", str(server_port), str(rate_bps), str(delay_s)) as process:
         yield ShapedPath(process, int(await process.hear()))
 
 

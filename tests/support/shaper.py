@@ -1,6 +1,6 @@
 """A thin path as a process: what a server sends its clients passes a bottleneck first (`tests/sim/link.py`).
 
-    python -m tests.support.shaper SERVER_PORT RATE_BPS
+    python -m tests.support.shaper SERVER_PORT RATE_BPS DELAY_S
 
 Prints its port. Each line it reads is the rate from then on, and is answered by what has passed: how many datagrams,
 how many were dropped, and by how many seconds they left later than they should have, at most and on average.
@@ -53,8 +53,8 @@ class Shaper(Relay):
             front.sendto(datagram, client)
 
 
-async def _shape(server_port: int, rate_bps: float) -> None:
-    shaper = Shaper(("127.0.0.1", server_port), Conditions(rate_bps=rate_bps))
+async def _shape(server_port: int, rate_bps: float, delay_s: float) -> None:
+    shaper = Shaper(("127.0.0.1", server_port), Conditions(rate_bps=rate_bps, delay_s=delay_s))
     await shaper.open()
     print(shaper.port, flush=True)
     loop, lines = asyncio.get_running_loop(), asyncio.StreamReader()
@@ -66,4 +66,4 @@ async def _shape(server_port: int, rate_bps: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_shape(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(_shape(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
