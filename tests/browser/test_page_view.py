@@ -123,6 +123,55 @@ async def test_who_speaks_is_shown_large_and_a_tile_says_why_it_looks_so(
     await stages(ada)
 
 
+async def test_what_somebody_chose_to_receive_is_told_shown_and_remembered(
+    server: RunningServer, lobby: OpenLobby
+) -> None:
+    address = f"{server.url}/r/saving?video=640x360@10"
+    ada = await enter(lobby, address, "Ada", viewport=DESK)
+    for name in ("Bob", "Eve"):
+        await enter(lobby, address, name)
+        await shows(ada, name.lower(), video="on")
+    await ada.click("#open-settings")
+    await ada.select_option("#choice-saver", "250000")
+    await ada.select_option("#choice-pictures", "1")
+    await screenshot(ada, "page-settings")
+    await ada.set_viewport_size(PHONE)
+    await screenshot(ada, "page-settings-phone")
+    await ada.set_viewport_size(DESK)
+    async with ServerApi(server.url, ":".join(DEVELOPMENT_KEY)) as api:
+
+        async def told(tiles: int, last_n: int | None, max_bps: int | None) -> None:
+            async def so() -> bool:
+                identities = [one.identity async for one in api.all_participants("saving")]
+                (identity,) = [one for one in identities if one.startswith("ada")]
+                layout = await api.get_layout("saving", identity)
+                return (len(layout.tiles or ()), layout.last_n, layout.max_bps) == (tiles, last_n, max_bps)
+
+            await eventually(so, f"{tiles} tiles, last_n {last_n}, max_bps {max_bps}")
+
+        await told(1, 1, 250_000)
+        await ada.check("#option-sound")
+        await told(0, 0, 250_000)
+        await ada.keyboard.press("Escape")
+        await shows(ada, "bob", video="off")
+        await shows(ada, "eve", video="off")
+        await shows(ada, "ada", video="on")
+        await explains(ada, "#grid .tile[data-participant^=bob]", "you have chosen sound only")
+        await screenshot(ada, "page-sound-only")
+        await ada.click("#leave")
+        await ada.click("#rejoin")
+        await ada.click("#lobby-join")
+        await told(0, 0, 250_000)
+        await ada.click("#open-settings")
+        await ada.uncheck("#option-sound")
+        await ada.select_option("#choice-saver", "0")
+        await ada.select_option("#choice-pictures", "0")
+        await told(2, None, None)
+        await ada.keyboard.press("Escape")
+        await shows(ada, "bob", video="on")
+        await shows(ada, "eve", video="on")
+
+
 async def test_the_server_is_told_which_frames_were_shown(server: RunningServer, lobby: OpenLobby) -> None:
     address = f"{server.url}/r/frames?video=640x360@10"
     ada = await enter(lobby, address, "Ada")

@@ -7,11 +7,12 @@ import { Explainer } from './explainer.js';
 import { MoreTiles } from './more-tiles.js';
 import { element } from './page.js';
 import { gridLayout, stageLayout, stripLayout } from './layout.js';
+import { boundedLayout, chosenPictures } from './receiving.js';
 import { Showing } from './showing.js';
 import { onStage } from './stage.js';
 import { tileKey, tileStates } from './tile-states.js';
 import { Tile } from './tiles.js';
-import { qualityWords, whySentWords, whySilentWords, whyWords } from './why.js';
+import { qualityWords, whySentWords, whySilentWords, whySparedWords, whyWords } from './why.js';
 
 /** @typedef {import('./tiles.js').TileState} TileState */
 /** @typedef {import('../client/types.js').Explanation} Explanation */
@@ -43,6 +44,9 @@ export class Board {
   #resize = new ResizeObserver(() => this.#layout());
   #scheduled = false;
   #closed = false;
+  /** @type {import('../client/types.js').Tile[] | null} what the server was told last */
+  #shown = null;
+  #bounds = ''; // of that
 
   /**
    * @param {Room} room
@@ -53,7 +57,7 @@ export class Board {
     this.#room = room;
     this.#onModerate = onModerate;
     this.#preferences = preferences;
-    this.#showing = new Showing((layout) => room.view.show(layout));
+    this.#showing = new Showing(({ tiles }) => this.#show(tiles));
     this.#explainer = new Explainer(
       (tile) => this.#explain(tile),
       (tile, told) => this.#showWhy(tile, told),
@@ -74,7 +78,8 @@ export class Board {
   }
 
   render() {
-    this.#states = tileStates(this.#room);
+    const isStaged = (/** @type {TileState} */ state) => this.#stage.contains(this.#tiles.get(tileKey(state))?.figure ?? null);
+    this.#states = chosenPictures(tileStates(this.#room), this.#preferences, isStaged, this.#room.view.speakers.recent);
     const wanted = new Set(this.#states.map(tileKey));
     for (const [key, tile] of this.#tiles) {
       if (wanted.has(key)) continue;
@@ -93,10 +98,22 @@ export class Board {
     this.#showing.update(
       this.#states.flatMap((state) => {
         const figure = this.#tiles.get(tileKey(state))?.figure;
-        const { track, own } = state;
-        return figure && track && !own ? [{ figure, track, onStage: this.#stage.contains(figure) }] : [];
+        const { track, own, spared } = state;
+        return figure && track && !own && !spared ? [{ figure, track, onStage: this.#stage.contains(figure) }] : [];
       }),
     );
+    // The same tiles, and other bounds.
+    if (this.#shown && this.#bounds !== boundsOf(this.#preferences)) void this.#show(this.#shown).catch(() => undefined);
+  }
+
+  /**
+   * @param {import('../client/types.js').Tile[]} tiles
+   * @returns {Promise<void>}
+   */
+  #show(tiles) {
+    this.#shown = tiles;
+    this.#bounds = boundsOf(this.#preferences);
+    return this.#room.view.show(boundedLayout(tiles, this.#preferences));
   }
 
   /** @param {Map<string, string[]> | null} figures lines by tile (`identity source`); null: none are wanted */
@@ -199,6 +216,7 @@ export class Board {
    * @param {{sending?: Sending, explanation?: Explanation} | null} told
    */
   #showWhy(looked, told) {
+    const { saverBps } = this.#preferences;
     const of = (/** @type {string | null} */ id) => told?.explanation?.tracks.find(({ track }) => track === id);
     for (const state of this.#states) {
       const tile = this.#tiles.get(tileKey(state));
@@ -207,7 +225,8 @@ export class Board {
       const trouble = isLooked && state.quality && state.quality.level !== 'good' ? qualityWords(state.quality, state.own) : '';
       const words = [
         sending && whySentWords(sending),
-        picture && whyWords(picture, tile?.lines ?? 0),
+        isLooked && state.spared && whySparedWords(state.spared),
+        picture && !state.spared && whyWords(picture, tile?.lines ?? 0, told?.explanation?.budget_bps === saverBps),
         voice && whySilentWords(voice),
         trouble,
       ];
@@ -246,4 +265,9 @@ function setTileSize(container, layout) {
   );
   container.style.setProperty('--tile-width', `${tileWidth}px`);
   container.style.setProperty('--tile-height', `${tileHeight}px`);
+}
+
+/** @param {Preferences} preferences */
+function boundsOf({ soundOnly, mostPictures, saverBps }) {
+  return JSON.stringify({ soundOnly, mostPictures, saverBps });
 }

@@ -13,6 +13,9 @@
  * @property {boolean} pushToTalk Space talks while muted
  * @property {boolean} statistics shown on every tile
  * @property {boolean} speakerView who has the floor is shown large
+ * @property {boolean} soundOnly no pictures of others
+ * @property {number} mostPictures of others at once; 0: all
+ * @property {number} saverBps so much is received at most; 0: as much as there is
  */
 
 /** @typedef {import('../client/types.js').VideoCodec} VideoCodec */
@@ -32,6 +35,9 @@ const DEFAULTS = {
   pushToTalk: true,
   statistics: false,
   speakerView: false,
+  soundOnly: false,
+  mostPictures: 0,
+  saverBps: 0,
 };
 
 /** @returns {Preferences} */

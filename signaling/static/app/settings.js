@@ -1,4 +1,4 @@
-/** The dialog of a call: devices, keys, speaker view, statistics. What is chosen is used at once and remembered. */
+/** The dialog of a call: devices, keys, what is received, speaker view, statistics. What is chosen is used at once and remembered. */
 
 import { DevicePickers } from './devices.js';
 import { keysOfButtons } from './keys.js';
@@ -14,6 +14,12 @@ const OPTIONS = /** @type {const} */ ([
   ['option-keys', 'shortcuts'],
   ['option-speaker', 'speakerView'],
   ['option-statistics', 'statistics'],
+  ['option-sound', 'soundOnly'],
+]);
+/** The same of its lists, whose values are numbers. */
+const CHOICES = /** @type {const} */ ([
+  ['choice-saver', 'saverBps'],
+  ['choice-pictures', 'mostPictures'],
 ]);
 
 export class Settings {
@@ -37,17 +43,22 @@ export class Settings {
       const box = element(id, HTMLInputElement);
       box.addEventListener('change', () => this.set(option, box.checked), { signal });
     }
+    for (const [id, choice] of CHOICES) {
+      const list = element(id, HTMLSelectElement);
+      list.addEventListener('change', () => this.set(choice, Number(list.value)), { signal });
+    }
     this.#onOption = onOption;
   }
 
   #onOption;
 
   /**
-   * @param {'pushToTalk' | 'shortcuts' | 'speakerView' | 'statistics'} option
-   * @param {boolean} on
+   * @template {(typeof OPTIONS)[number][1] | (typeof CHOICES)[number][1]} Option
+   * @param {Option} option
+   * @param {Preferences[Option]} value
    */
-  set(option, on) {
-    this.#preferences[option] = on;
+  set(option, value) {
+    this.#preferences[option] = value;
     keepPreferences(this.#preferences);
     this.#onOption();
   }
@@ -60,6 +71,7 @@ export class Settings {
 
   async #open() {
     for (const [id, option] of OPTIONS) element(id, HTMLInputElement).checked = this.#preferences[option];
+    for (const [id, choice] of CHOICES) element(id, HTMLSelectElement).value = String(this.#preferences[choice]);
     this.#keys.replaceChildren(...keysOfButtons().flatMap(([key, label]) => [keyCap(key), ` ${label}`, document.createElement('br')]));
     await this.#pickers.refresh();
     this.#dialog.showModal();

@@ -24,6 +24,7 @@ import { qualityWords } from './why.js';
  * @property {'connected' | 'reconnecting'} state
  * @property {boolean} hand raised
  * @property {boolean} onStage by a moderator's wish
+ * @property {'sound_only' | 'most_pictures'} [spared] why its picture is not received, by one's own choice
  * @property {import('../client/types.js').Quality | null} quality of the call, for whose tile it is; null: not to be shown
  */
 

@@ -29,16 +29,37 @@ const UNSENT_WORDS = {
   codec: 'This browser cannot show what the sender sends',
 };
 
+/** What one has chosen oneself. */
+const SPARED_WORDS = {
+  sound_only: 'Not received: you have chosen sound only, in the settings',
+  most_pictures: 'Not received: you have chosen fewer pictures, in the settings',
+};
+
+/** @param {'sound_only' | 'most_pictures'} spared */
+export function whySparedWords(spared) {
+  return SPARED_WORDS[spared];
+}
+
 /**
  * Why a picture looks as it does, for who wonders.
  * @param {import('../client/types.js').TrackExplanation} explanation
  * @param {number} lines how many the picture has; 0: none was shown yet
+ * @param {boolean} [saved] one's own data saver is what allows no more
  * @returns {string}
  */
-export function whyWords({ reason, rid, missing_bps: missingBps }, lines) {
+export function whyWords({ reason, rid, missing_bps: missingBps }, lines, saved = false) {
+  if (reason === 'bandwidth' && saved) return rid === null ? 'Paused: your data saver allows no more' : sized(lines, 'your data saver allows no more');
   const missing = reason === 'bandwidth' && missingBps > 0 ? ` (${bitrate(missingBps)} are missing)` : '';
   if (rid === null) return (UNSENT_WORDS[reason] ?? 'Paused') + missing;
   const words = (SENT_WORDS[reason] ?? UNSENT_WORDS[reason] ?? '') + missing;
+  return sized(lines, words);
+}
+
+/**
+ * @param {number} lines
+ * @param {string} words
+ */
+function sized(lines, words) {
   const size = lines ? `${lines}p` : '';
   return size && words ? `${size}: ${words}` : size || sentence(words);
 }

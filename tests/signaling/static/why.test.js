@@ -39,6 +39,13 @@ for (const [reason, rid, missing_bps, lines, words] of WORDS) {
   });
 }
 
+test('of a data saver one is told that it is one’s own', () => {
+  const saved = { reason: 'bandwidth', rid: 'q', missing_bps: 1000 };
+  assert.equal(whyWords(saved, 180, true), '180p: your data saver allows no more');
+  assert.equal(whyWords({ ...saved, rid: null }, 180, true), 'Paused: your data saver allows no more');
+  assert.equal(whyWords({ ...saved, reason: 'layout' }, 180, true), '180p: as large as this tile needs');
+});
+
 test('every reason of the protocol has words', () => {
   const protocol = readFileSync(new URL('../../../signaling/PROTOCOL.md', import.meta.url), 'utf8');
   const [section = ''] = protocol.split('### `explain`')[1].split('\n### ');
