@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from sfu.context import Context
 from sfu.control import MetricFamily, MetricSample
+from sfu.core.allocation import LimitedBy
 from sfu.core.quality.rating import Level
 from sfu.core.types import DropReason, TransportState
 from sfu.net.transports import Transports
@@ -85,6 +86,7 @@ class WorkerCollector(Collector):
             yield CounterMetricFamily(name, text, value=getattr(counters, attribute))
         yield from self._messages()
         yield from self._quality()
+        yield self._limits()
         yield self._cpu()
 
     def _cpu(self) -> Metric:
@@ -124,6 +126,16 @@ class WorkerCollector(Collector):
         for level in (*Level, None):
             family.add_metric(["unknown" if level is None else level.value], levels[level])
         yield family
+
+    def _limits(self) -> Metric:
+        """Counted when it is scraped: some ten thousand take a millisecond or two."""
+        text = "Subscriptions by what keeps them from being better (reason: a word of ALLOCATION.md)"
+        found = Counter((s.track.spec.kind, s.share.limited_by) for s in self._registry.subscriptions.values())
+        family = GaugeMetricFamily("sfu_subscriptions_limited", text, labels=["kind", "reason"])
+        for kind in ("audio", "video"):
+            for reason in LimitedBy:
+                family.add_metric([kind, reason.value], found[kind, reason])
+        return family
 
     def _estimates(self) -> Metric:
         """Of those who receive now, not of all time: a gauge for each bound, at or below which so many are."""

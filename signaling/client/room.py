@@ -23,6 +23,7 @@ from signaling.client.renewing import FreshToken, renew
 from signaling.client.roster import Roster
 from signaling.client.subscribing import Reception, Subscriber
 from signaling.client.tapping import Tap
+from signaling.client.watching import Watching
 from signaling.errors import ProtocolError, Refused
 from signaling.message_values import Source
 from signaling.messages import (
@@ -33,7 +34,6 @@ from signaling.messages import (
     Join,
     Joined,
     Leave,
-    LimitLayer,
     Offer,
     Participant,
     Refresh,
@@ -42,10 +42,8 @@ from signaling.messages import (
     Resynced,
     RosterChanged,
     SlotsChanged,
-    Subscribe,
     TokenExpiring,
     TransportChanged,
-    Unsubscribe,
 )
 from signaling.moderation_messages import (
     GrantsChanged,
@@ -113,7 +111,7 @@ async def connect(
         await entered.leave()
 
 
-class Room:
+class Room(Watching):
     """Made by `connect`. Everything that waits for the server raises RoomClosed once the connection has ended."""
 
     def __init__(
@@ -211,17 +209,6 @@ class Room:
     async def mute(self, publication: Publication, muted: bool) -> None:
         """Tell the server; whoever sends stops sending by itself."""
         await self._publisher.mute(publication, muted)
-
-    async def subscribe(self, track: str) -> None:
-        """Wish for a track; it comes with a later offer (`until` `reception_of` it)."""
-        await self._open.request(lambda number: Subscribe(id=number, track=track))
-
-    async def unsubscribe(self, track: str) -> None:
-        await self._open.request(lambda number: Unsubscribe(id=number, track=track))
-
-    async def limit_layer(self, track: str, rid: str | None) -> None:
-        """The best layer we want of a track; `None` lifts the limit."""
-        await self._open.request(lambda number: LimitLayer(id=number, track=track, rid=rid))
 
     def tap(
         self,

@@ -29,6 +29,8 @@ def test_a_scrape_shows_population_and_counters() -> None:
     assert value("sfu_transports", state="connecting") == 4, "ICE is skipped here"
     assert value("sfu_tracks", kind="video") == value("sfu_tracks", kind="audio") == 2
     assert value("sfu_subscriptions", kind="video") == 2 and value("sfu_subscriptions", kind="audio") == 0
+    assert value("sfu_subscriptions_limited", kind="video", reason="not_connected") == 0
+    assert value("sfu_subscriptions_limited", kind="video", reason="nothing") == 2
     assert value("sfu_forwarded_packets_total") == call.plane.counters.forwarded > 0
     assert value("sfu_received_datagrams_total", kind="rtp") == call.plane.counters.received_rtp
     assert value("sfu_key_frame_requests_total") == sum(len(publisher.requests) for publisher in publishers)

@@ -10,7 +10,7 @@ from signaling.api.watching_models import LayoutTile, ShownLayout, SubscriptionC
 from signaling.client import connect
 from signaling.client.api import ApiError, ServerApi
 from signaling.limits import SessionLimits
-from signaling.messages import Layout, Tile
+from signaling.messages import FramesOf, Layout, Tile
 from signaling.moderation_messages import GrantChanges
 from tests.signaling.api.calling import KEY, backend, declined, present, publishing
 from tests.signaling.servers import WAIT_S, serving, token
@@ -171,3 +171,17 @@ async def test_a_layout_that_is_none_is_declined() -> None:
         ):
             came = await ask.ask("PUT", "/rooms/demo/participants/ada/layout", body)
             assert (came.status, came.code) == (422, "invalid"), body
+
+
+async def test_the_python_client_says_what_it_shows_and_asks_why() -> None:
+    async with serving() as server, ServerApi(server.url, KEY) as api, AsyncExitStack() as stack:
+        track = await stack.enter_async_context(publishing(server, "eve", rids=("q", "f")))
+        ada = await stack.enter_async_context(connect(server.url, "demo", token("ada")))
+        await ada.until(lambda: ada.reception_of(track) is not None, WAIT_S)
+        await ada.show([Tile(track=track, width=64, height=36)], last_n=3, max_bps=9)
+        told = await api.get_layout("demo", "ada")
+        assert shown_of(told) == ShownLayout(tiles=[LayoutTile(track=track, width=64, height=36)], last_n=3, max_bps=9)
+        await ada.report([FramesOf(track=track, decoded=30)], overused=True)
+        (row,) = (await ada.explain([track])).tracks
+        assert row.track == track and row.frames is not None and row.frames.decoded == 30
+        assert (await ada.explain([])).tracks == ()
