@@ -183,7 +183,8 @@ class Subscription:
         if flood is not None and flood.is_deep and is_lower:
             self.current_layer = None
             self._context.plane.set_layer(self.slot.number, None)
-            self.resumes_at = now + flood.room_after_s(share.rung.bitrate_bps)
+            of_layer = [rung.bitrate_bps for rung in self.track.rungs(now) if rung.layer == share.rung.layer]
+            self.resumes_at = now + flood.room_after_s(max(of_layer, default=0))  # a key frame is whole with few frames
         if self.resumes_at is not None:
             return
         look_back = (now - self._context.config.look_back_s, now) if before is None and not self.is_video else None

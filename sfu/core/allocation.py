@@ -33,6 +33,9 @@ ENOUGH_PIXELS = 0.64
 ENOUGH_FRAMES = 0.9  # the same of frames per second: a camera's 30 are sometimes 29
 
 
+SCREEN_RANKS = (Rank.STAGE_SCREEN, Rank.SCREEN)
+
+
 class LimitedBy(StrEnum):
     """Why a Subscription gets nothing better than it does: what would have to change."""
 
@@ -200,7 +203,20 @@ def _refused(demand: Demand) -> Share | None:
 
 def _climber(demand: Demand) -> _Climber:
     options, contented_by = _options(demand)
+    options = tuple(rung for rung in options if _is_open(rung, options, demand))
     return _Climber(demand, options, contented_by, _held(demand.held, options))
+
+
+def _is_open(rung: Rung, options: tuple[Rung, ...], demand: Demand) -> bool:
+    """A camera's larger picture with a part of its frames is for who has that picture and cannot keep them all: they go
+    at once and without a key frame. To come to it from below would cost twice what the smaller one with all frames
+    does, to look no better, and a fall of the path from there would be deeper."""
+    if demand.rank in SCREEN_RANKS or rung.pixels == options[0].pixels:
+        return True
+    held = demand.held
+    if held is not None and (held.layer, held.spatial_id) == (rung.layer, rung.spatial_id):
+        return True
+    return not any(_is_slower_one(rung, other) for other in options)
 
 
 def _options(demand: Demand) -> tuple[tuple[Rung, ...], LimitedBy]:

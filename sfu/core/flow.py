@@ -61,12 +61,12 @@ class LayerFlow:
 
 
 class _Look(NamedTuple):
-    """What had come of a layer by then. `spatial_bytes`, `temporal_frames`: by id, of packets that say theirs."""
+    """What had come of a layer by then. `layer_bytes`, `temporal_frames`: by ids, of packets that say theirs."""
 
     at_s: float
     bytes: int
     frames: int
-    spatial_bytes: tuple[int, ...]
+    layer_bytes: tuple[tuple[int, ...], ...]
     temporal_frames: tuple[int, ...]
 
     def later(self, since: _Look, until: _Look) -> _Look:
@@ -75,7 +75,10 @@ class _Look(NamedTuple):
             self.at_s + until.at_s - since.at_s,
             self.bytes + until.bytes - since.bytes,
             self.frames + until.frames - since.frames,
-            tuple(map(add, self.spatial_bytes, map(sub, until.spatial_bytes, since.spatial_bytes))),
+            tuple(
+                tuple(map(add, row, map(sub, after, before)))
+                for row, after, before in zip(self.layer_bytes, until.layer_bytes, since.layer_bytes, strict=True)
+            ),
             tuple(map(add, self.temporal_frames, map(sub, until.temporal_frames, since.temporal_frames))),
         )
 
@@ -167,11 +170,7 @@ class TrackFlow:
                     observed.looks.popleft()
         elif self._has_stopped(observed, all_of_it, now):
             observed.flowing_since = None
-        # Temporal layers count as one. As steps of their own they had the best layer held with half of its frames where
-        # the next lower one would do, and when the path fell from there, Chromium's picture stood still for 0.7 to
-        # 2.2 s in five quiet runs; in five without them, for 0.1 to 0.8 s.
-        spatial_bytes = tuple(map(sum, reception.layer_bytes))
-        look = _Look(now, reception.bytes, reception.frames, spatial_bytes, reception.temporal_frames)
+        look = _Look(now, reception.bytes, reception.frames, reception.layer_bytes, reception.temporal_frames)
         self._measure(observed, look)
 
     def _has_stopped(self, observed: _Observed, all_of_it: _AllOfIt, now: float) -> bool:
@@ -243,12 +242,15 @@ def _priced(looks: deque[_Look]) -> tuple[int, tuple[LayerPart, ...]]:
     since, until = min(windows, key=lambda window: _mean_bps(*window))
     bitrate_bps = _mean_bps(since, until)
     grown = [
-        (spatial_id, size) for spatial_id, size in enumerate(map(sub, until.spatial_bytes, since.spatial_bytes)) if size
+        (spatial_id, temporal_id, size)
+        for spatial_id, (after, before) in enumerate(zip(until.layer_bytes, since.layer_bytes, strict=True))
+        for temporal_id, size in enumerate(map(sub, after, before))
+        if size
     ]
-    if len(grown) < 2:
+    if len(grown) < 2 or not _frame_shares(looks):  # that no frame has begun yet is a matter of a moment
         return bitrate_bps, ()
-    total = sum(size for _, size in grown)
-    return bitrate_bps, tuple(LayerPart(spatial_id, 0, bitrate_bps * size // total) for spatial_id, size in grown)
+    total = sum(size for _, _, size in grown)
+    return bitrate_bps, tuple(LayerPart(s, t, bitrate_bps * size // total) for s, t, size in grown)
 
 
 def _surge(looks: deque[_Look]) -> float:

@@ -18,7 +18,8 @@ from sfu.core.flow import LayerFlow
 CAMERA_PIXELS = 1280 * 720
 SMALL_CAMERA_PIXELS = 640 * 360
 SCREEN_PIXELS = 1920 * 1080
-FRAME_RATE = 30.0  # of a screen, and of a camera before its frames have been counted
+FRAME_RATE = 30.0  # of a screen
+UNKNOWN_FRAME_RATE = 25.0  # of a camera whose frames have not been counted yet: half of them may be too few
 
 # Below this, motion is a slide show: a larger picture with fewer frames is no better than the smaller one with all.
 SMOOTH_FRAME_RATE = 14.0
@@ -79,7 +80,7 @@ def ladder(
     rungs: list[Rung] = []
     for layer in layers:
         if layer.usable:
-            frame_rate = FRAME_RATE if is_screen or layer.frame_rate is None else layer.frame_rate
+            frame_rate = FRAME_RATE if is_screen else layer.frame_rate or UNKNOWN_FRAME_RATE
             rungs += _rungs_of(layer, best_pixels >> 2 * max(0, layer_count - 1 - layer.layer), frame_rate)
     if not rungs:
         return ()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.sim.falls import FALL
 from tests.sim.scenario import Scenario, Stage, Trace
-from tests.sim.scenarios import DOWNLOAD, FALL, RANDOM_LOSS, down_and_up
+from tests.sim.scenarios import DOWNLOAD, RANDOM_LOSS, down_and_up
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "estimation"
 DRAWN = {

@@ -25,6 +25,7 @@ FRAME_RATE = 20.0
 # Packets of 1000 bytes per frame: 0.16, 0.48 and 1.92 Mbit/s.
 CAMERA_PACKETS = (1, 3, 12)
 LIVELY_CAMERA_PACKETS = (1, 4, 14)  # at 15 frames: 0.12, 0.48 and 1.7 Mbit/s, as Chromium sends 720 lines
+FAST_CAMERA_PACKETS = (1, 2, 7)  # at 30 frames: 0.24, 0.48 and 1.7 Mbit/s
 SMALL_CAMERA_PACKETS = (1, 3)
 THREE_MEGABIT = Conditions(rate_bps=3e6)
 
@@ -86,6 +87,7 @@ class Scenario:
     cameras: Sequence[Sequence[int]] = (CAMERA_PACKETS, CAMERA_PACKETS)
     frame_rate: float = FRAME_RATE
     key_frame_factor: int = 3
+    temporal_layers: int = 1  # of each layer of each camera
     seed: int = 1
 
 
@@ -190,7 +192,13 @@ class Stage:
 
     def _publish(self, name: str, packets: Sequence[int]) -> Publisher:
         rids = ("q", "h", "f")[: len(packets)]
-        publisher = Publisher(self.call, name, rids, key_frame_factor=self.scenario.key_frame_factor)
+        publisher = Publisher(
+            self.call,
+            name,
+            rids,
+            key_frame_factor=self.scenario.key_frame_factor,
+            scalability=(1, self.scenario.temporal_layers),
+        )
         for layer, count in zip(publisher.layers, packets, strict=True):
             layer.packets_per_frame = count
         frame_rate = self.scenario.frame_rate
@@ -276,6 +284,26 @@ def shows(*layers: int | None) -> Callable[[Stage], str | None]:
 
     def holds(stage: Stage) -> str | None:
         return None if stage.shown() == layers else f"{stage.shown()}"
+
+    return holds
+
+
+def shows_at_half_rate(layer: int) -> Callable[[Stage], str | None]:
+    """Of the one camera, now."""
+
+    def holds(stage: Stage) -> str | None:
+        _, rows = stage.explain()
+        (row,) = [row for track, row in rows.items() if track.endswith("video")]
+        half = row.frame_rate is not None and abs(2 * row.frame_rate / stage.scenario.frame_rate - 1) < 0.1
+        return None if row.layer == layer and half else f"layer {row.layer}, {row.frame_rate} frames per second"
+
+    return holds
+
+
+def switches_below(count: int, after_s: float) -> Callable[[Stage], str | None]:
+    def holds(stage: Stage) -> str | None:
+        switches = [switch for switch in stage.trace.switches if switch[0] > after_s]
+        return None if len(switches) < count else f"{switches}"
 
     return holds
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.sim.falls import FALL, IN_THREE
 from tests.sim.link import Conditions
 from tests.sim.scenario import (
     CAMERA_PACKETS,
@@ -63,31 +64,6 @@ def down_and_up(sentence: str, delay_s: float = 0.01, back: Conditions | None = 
         ),
     )
 
-
-FALL = Scenario(
-    "a link falls from 3 to 0.5 Mbit/s under one camera with large key frames, and comes back",
-    cameras=(LIVELY_CAMERA_PACKETS,),
-    frame_rate=15.0,
-    key_frame_factor=8,
-    steps=(
-        Run(10),
-        Check("the best layer is shown", shows(2)),
-        Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
-        Run(0.7),
-        Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
-        Run(1.8),
-        Check("the queue has gone", queue_below(0.1, last_s=0.5)),
-        Check("the picture stood still for a moment only", alive(0.75, since_s=5.0)),
-        Run(12),
-        Check("from then on the estimate is where it should be", estimate_between(0.8, 1.05, last_s=11)),
-        Check("and says why", limited_by("bandwidth", 0)),
-        Path("3 Mbit/s again", {"rate_bps": 3e6}),
-        Run(15),
-        Check("the best layer is back", shows(2)),
-        Check("without a jump", calm(after_s=9.0)),
-        Check("the picture never stood still for long", alive(0.75, since_s=5.0)),
-    ),
-)
 
 FALLS_UNDER_A_PROBE = Scenario(
     "a link falls from 3 to 0.5 Mbit/s in the middle of the first probe",
@@ -380,6 +356,7 @@ SCENARIOS = (
     FALLS_UNDER_A_PROBE,
     FALLS_A_LITTLE,
     FULL_QUEUE,
+    *IN_THREE,
     RANDOM_LOSS,
     BURSTS,
     DOWNLOAD,

@@ -21,7 +21,8 @@ Q = Rung(0, 150 * KBPS, 320 * 180)
 H = Rung(1, 500 * KBPS, 640 * 360)
 F = Rung(2, 2000 * KBPS, 1280 * 720)
 QHF = (Q, H, F)
-LETTERS = {"q": Q, "h": H, "f": F}
+HALF = tuple(Rung(rung.layer, rung.bitrate_bps * 6 // 10, rung.pixels, 15.0, temporal_id=1) for rung in QHF)
+LETTERS = {"q": Q, "h": H, "f": F} | dict(zip("pge", HALF, strict=True))
 SOUND = Rung(0, 40 * KBPS, 0)
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfu.core.allocation import Demand, Share, allocate
+from sfu.core.allocation import STEP_UP_MARGIN, Demand, Share, allocate, spent_bps
+from sfu.core.flooding import Flood, allocate_draining
 from sfu.core.flow import LayerFlow, LayerPart
+from sfu.core.frame_rate import FrameRate
 from sfu.core.ladder import Rung, ladder
 from sfu.core.layout import Rank
 
@@ -27,10 +30,11 @@ NAMES = {1: "stage", 2: "ann", 3: "ben", 4: "cleo", 5: "screen", 6: "sound"}
 def layer(index: int, *kbps: int) -> LayerFlow:
     parts = tuple(LayerPart(0, temporal_id, rate * 1000) for temporal_id, rate in enumerate(kbps))
     shares = tuple(0.5 ** (len(kbps) - 1 - temporal_id) for temporal_id in range(len(kbps)))
-    return LayerFlow(index, flows=True, usable=True, bitrate_bps=sum(kbps) * 1000, parts=parts, frame_shares=shares)
+    return LayerFlow(index, True, True, sum(kbps) * 1000, parts, frame_rate=30.0, frame_shares=shares)
 
 
-CAMERA = ladder((layer(0, 60, 40, 50), layer(1, 200, 140, 160), layer(2, 700, 500, 500)), 3, 1280 * 720)
+CAMERA_LAYERS = (layer(0, 60, 40, 50), layer(1, 200, 140, 160), layer(2, 700, 500, 500))
+CAMERA = ladder(CAMERA_LAYERS, 3, 1280 * 720)
 SCREEN = ladder((layer(0, 200, 200), layer(1, 600, 600)), 2, 1920 * 1080, is_screen=True)
 
 
@@ -91,19 +95,44 @@ def test_an_estimate_that_swings_by_four_percent_makes_no_picture_jump(kbps: int
     assert all(rungs == settled[0] for rungs in settled)
 
 
-RUNG_BPS = st.integers(20_000, 3_000_000)
+LAYER_BPS = st.integers(20_000, 3_000_000)
+
+
+@st.composite
+def some_ladders(draw: st.DrawFn) -> tuple[Rung, ...]:
+    """Of layers with one to three temporal layers, of a camera of any speed."""
+    prices = sorted(draw(st.lists(LAYER_BPS, min_size=1, max_size=3, unique=True)))
+    shares = {1: (1.0,), 2: (0.6, 0.4), 3: (0.4, 0.2, 0.4)}[draw(st.integers(1, 3))]
+    parts = [[int(bps * share / 1000) for share in shares] for bps in prices]
+    frame_rate = draw(st.sampled_from((None, 10.0, 15.0, 27.0, 30.0)))
+    layers = [replace(layer(index, *kbps), frame_rate=frame_rate) for index, kbps in enumerate(parts)]
+    return ladder(layers, len(layers), 320 * 180 << 2 * (len(layers) - 1))
 
 
 @st.composite
 def some_demands(draw: st.DrawFn) -> tuple[Demand, ...]:
     found = []
     for key in range(draw(st.integers(1, 6))):
-        prices = sorted(draw(st.lists(RUNG_BPS, min_size=1, max_size=3, unique=True)))
-        rungs = tuple(Rung(layer, bps, 320 * 180 << 2 * layer) for layer, bps in enumerate(prices))
+        rungs = draw(some_ladders())
         held = draw(st.sampled_from((None, *rungs)))
         rank = draw(st.sampled_from(list(Rank)))
-        found.append(Demand(key, "video", len(rungs), rungs, rank, held=held, may_rise=draw(st.booleans())))
+        layer_count = 1 + rungs[-1].layer
+        found.append(Demand(key, "video", layer_count, rungs, rank, held=held, may_rise=draw(st.booleans())))
     return tuple(found)
+
+
+@given(some_demands(), st.integers(0, 8_000_000))
+def test_never_above_the_budget_and_nobody_is_paused_who_fits(demands: tuple[Demand, ...], budget_bps: int) -> None:
+    deep = Flood(budget_bps, 1.0)
+    for shares in (
+        allocate(budget_bps, demands, may_oversend=False),
+        allocate_draining(budget_bps, demands, deep),
+    ):
+        given_up = [demand for demand in demands if shares[demand.subscription].rung is None]
+        spent = spent_bps(shares)
+        assert spent <= budget_bps
+        if sum(demand.rungs[0].bitrate_bps for demand in demands) <= (1 - STEP_UP_MARGIN) * budget_bps:
+            assert not given_up
 
 
 @given(some_demands(), st.integers(0, 8_000_000), st.integers(0, 2_000_000))
@@ -114,11 +143,25 @@ def test_with_more_to_spend_nobody_gets_less_but_for_somebody_who_gets_more(
 
     def heights(budget_bps: int) -> list[int]:
         shares = allocate(budget_bps, demands)
-        rungs = [shares[demand.subscription].rung for demand in demands]
-        return [-1 if rung is None else rung.layer for rung in rungs]
+        given = [(demand.rungs, shares[demand.subscription].rung) for demand in demands]
+        return [-1 if rung is None else rungs.index(rung) for rungs, rung in given]
 
     before, after = heights(budget_bps), heights(budget_bps + more_bps)
     assert after == before or any(now > then for then, now in zip(before, after, strict=True))
+
+
+@given(st.floats(10, 60), st.lists(st.floats(0.93, 1.07), min_size=12, max_size=60), st.integers(100, 5000))
+def test_a_frame_rate_that_wobbles_makes_no_picture_jump(rate: float, wobbling: list[float], kbps: int) -> None:
+    """Once its highest has been seen: at most once is half of it taken to move after all."""
+    measured, held = FrameRate(), None
+    sent: list[tuple[int, int | None, int | None] | None] = []
+    for second, (before, last) in enumerate(itertools.pairwise(wobbling)):
+        measured.on_windows([rate * last, rate * before], float(second))
+        layers = [replace(each, frame_rate=measured.per_s) for each in CAMERA_LAYERS]
+        demand = Demand(1, "video", 3, ladder(layers, 3, 1280 * 720), held=held)
+        held = allocate(kbps * 1000, (demand,))[1].rung
+        sent.append(None if held is None else held.limits)
+    assert sum(before != after for before, after in itertools.pairwise(sent[1:])) <= 1
 
 
 if __name__ == "__main__":

@@ -44,6 +44,24 @@ def test_more_than_there_is_goes_to_the_stage_only_until_sound_waits_for_long(
     assert (None if rung is None else rung.layer) == layer
 
 
+@pytest.mark.parametrize(
+    ("budget_bps", "expected"),
+    [
+        (1_500_000, [(2, 1)]),  # 1.2 Mbit/s with half of the frames
+        (1_400_000, [(1, None)]),  # which would leave too little to drain by
+        (900_000, [(1, None)]),
+    ],
+)
+def test_where_fewer_frames_leave_room_to_drain_nothing_else_changes(
+    budget_bps: int, expected: list[tuple[int, int | None]]
+) -> None:
+    half = tuple(Rung(rung.layer, rung.bitrate_bps * 6 // 10, rung.pixels, 15.0, 1) for rung in RUNGS)
+    rungs = tuple(rung for pair in zip(half, RUNGS, strict=True) for rung in pair)
+    demand = Demand(1, "video", 3, rungs, held=RUNGS[2])
+    (share,) = allocate_draining(budget_bps, [demand], Flood(budget_bps, DEEP_S)).values()
+    assert share.rung is not None and [share.rung.limits[:2]] == expected
+
+
 def test_far_too_much_is_a_flood_and_a_little_is_one_where_a_queue_has_been_seen() -> None:
     assert flood(int(FLOODS * 1e6), 1_000_000, 0.0) is None
     assert flood(int(FLOODS * 1e6) + 1, 1_000_000, 0.0) == Flood(1_000_000, FULL_S)

@@ -199,7 +199,7 @@ def test_a_layer_that_was_paused_costs_what_comes_of_it_now(paused_s: float) -> 
         publisher.run(SWEEP_S, q=20, f=50)
 
 
-def test_a_price_is_shared_out_among_the_spatial_layers_that_came_and_a_mute_changes_none() -> None:
+def test_a_price_is_shared_out_among_the_parts_that_came_and_a_mute_changes_none() -> None:
     flow, now = TrackFlow(STOPPED_AFTER_S, STEADY_AFTER_S), 0.0
     so_far: tuple[tuple[int, ...], ...] = ((0, 0), (0, 0))
 
@@ -210,7 +210,14 @@ def test_a_price_is_shared_out_among_the_spatial_layers_that_came_and_a_mute_cha
             now += SWEEP_S
             so_far = tuple(tuple(map(add, before, row)) for before, row in zip(so_far, rows, strict=True))
             size = sum(map(sum, so_far)) * 11 // 10
-            flow.on_reception([LayerReception(0, 100, None, 1 + int(40 * now), size, 0, 0, 0.0, now, so_far)], now)
+            flow.on_reception(
+                [
+                    LayerReception(
+                        0, 100, None, 1 + int(40 * now), size, 0, 0, 0.0, now, so_far, temporal_frames=(int(now), 0)
+                    )
+                ],
+                now,
+            )
 
     def parts() -> tuple[LayerPart, ...]:
         (layer,) = flow.layers(now)
@@ -219,10 +226,10 @@ def test_a_price_is_shared_out_among_the_spatial_layers_that_came_and_a_mute_cha
         )
         return layer.parts
 
-    run(6.0, (1000, 500), (0, 0))
+    run(6.0, (1000, 0), (0, 0))
     assert parts() == ()
     run(6.0, (1000, 500), (2000, 0))
-    expected = [LayerPart(0, 0, 52_800), LayerPart(1, 0, 70_400)]
+    expected = [LayerPart(0, 0, 35_200), LayerPart(0, 1, 17_600), LayerPart(1, 0, 70_400)]
     assert [*parts()] == expected
     flow.muted = True
     run(3.0, (10, 0), (0, 0))

@@ -28,10 +28,12 @@ def temporal(index: int, *kbps: int, frame_rate: float | None = None) -> LayerFl
 
 
 QHF = (layer(0, 150), layer(1, 500), layer(2, 2000))
-TEMPORAL = (temporal(0, 60, 40, 50), temporal(1, 200, 140, 160), temporal(2, 800, 560, 640))
+UNKNOWN = (temporal(0, 60, 40, 50), temporal(1, 200, 140, 160), temporal(2, 800, 560, 640))
+TEMPORAL = tuple(replace(one, frame_rate=30.0) for one in UNKNOWN)
 SLOW = tuple(replace(one, frame_rate=15.0) for one in TEMPORAL)
 SLIDES = tuple(replace(one, frame_rate=5.0) for one in TEMPORAL)
-SVC = layer(0, 1500, parts=tuple(LayerPart(s, t, (s + 1) * 100 * KBPS) for s in range(3) for t in range(2)))
+SVC_PARTS = tuple(LayerPart(s, t, (s + 1) * 100 * KBPS) for s in range(3) for t in range(2))
+SVC = layer(0, 1500, parts=SVC_PARTS, frame_rate=30.0)
 
 
 def named(rung: Rung) -> str:
@@ -51,6 +53,7 @@ CASES = {
     ),
     "the lowest that is sent may be slow": (TEMPORAL[1:], False, "ht0 200, ht1 340, h 500, ft1 1360, f 2000"),
     "of a slow camera, half is too few": (SLOW, False, "qt0 60, qt1 100, q 150, h 500, f 2000"),
+    "nor is half taken on trust": (UNKNOWN, False, "qt0 60, qt1 100, q 150, h 500, f 2000"),
     "of a slower one, all are": (SLIDES, False, "qt0 60, qt1 100, q 150, h 500, f 2000"),
     "frames that a screen did not have are none that it will not": (
         tuple(replace(one, frame_rate=1.0) for one in TEMPORAL[1:]),
