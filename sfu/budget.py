@@ -49,13 +49,14 @@ class Budget:
         self._reported = bitrate_bps, now + self._context.config.receiver_estimate_lasts_s
         return True
 
-    def on_report(self, slot: int, block: ReportBlock, now: float) -> bool:
-        """Of the remote about one of its Slots. Whether that changes what may be spent; not beside our own estimate."""
+    def on_losses(self, slot: int, block: ReportBlock, excused: float, now: float) -> bool:
+        """What the remote has reported last of one of its Slots, and which share of it is not its path's. Whether that
+        changes what may be spent; not beside our own estimate."""
         if self.estimate is not None:
             return False
         octets = self._context.plane.transmission(slot).octets
         totals = Totals(block.packets_lost, block.highest_sequence, octets)
-        return self._reported_loss.on_report(slot, totals, now)
+        return self._reported_loss.on_totals(slot, totals, excused, now)
 
     def forget_slot(self, slot: int) -> None:
         self._reported_loss.forget(slot)

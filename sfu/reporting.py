@@ -50,7 +50,6 @@ class Reporting:
                 self._endpoints[transport].on_report(block, at_s)
             if slot in self._slots:
                 self._slots[slot].on_report(block)
-                self._slots[slot].endpoint.subscriber.on_report(slot, block, now)
 
     def _wake(self, at: float | None) -> None:
         self._due_at = at

@@ -226,8 +226,9 @@ class Subscriber:
         self._context.counters.nacks_received += len(sequence_numbers)
         self._context.plane.retransmit(slot.number, sequence_numbers, now)
 
-    def on_report(self, slot: int, block: ReportBlock, now: float) -> None:
-        if self.budget.on_report(slot, block, now):
+    def on_losses(self, slot: int, block: ReportBlock, excused: float, now: float) -> None:
+        """As it was reported of a Slot last, and how much of that never reached the server."""
+        if self.budget.on_losses(slot, block, excused, now):
             self.reallocate_soon()
 
     def on_receiver_estimate(self, bitrate_bps: int, now: float) -> None:

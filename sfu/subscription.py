@@ -250,7 +250,10 @@ class Subscription:
     def assess(self, rtt_s: float | None, now: float) -> Score | None:
         """How well it gets to the subscriber, after its Track was looked at."""
         redundant = Codec.RED in self.slot.spec.payload_types and Codec.RED in self.track.codecs.values()
-        return self.quality.assess(self._share, self.track.quality, rtt_s, now, redundant=redundant)
+        score = self.quality.assess(self._share, self.track.quality, rtt_s, now, redundant=redundant)
+        if self.quality.reported is not None:
+            self.subscriber.on_losses(self.slot.number, self.quality.reported, self.quality.excused, now)
+        return score
 
     def _set_needed(self, limits: tuple[int | None, int | None], now: float) -> None:
         """Pixels and layer, at most."""

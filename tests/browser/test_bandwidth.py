@@ -58,7 +58,7 @@ async def is_full(participant: Participant) -> None:
 
     async def so() -> bool:
         _, picture = await explanation(participant)
-        return picture["rid"] == "f" and picture["bitrate_bps"] > FULL_BPS
+        return bool(picture["rid"] == "f" and picture["bitrate_bps"] > FULL_BPS)
 
     await eventually(so, "the best layer is sent in full", timeout_s=90)
 

@@ -47,19 +47,19 @@ class ReceivedQuality:
         self._kind = kind
         self._clock_rate = clock_rate
         self._losses = Losses()
-        self._reported: ReportBlock | None = None
+        self.reported: ReportBlock | None = None  # the last one
         self._stalls = Stalls()
         self._pictures_lost = 0
         self._pictures_lost_lately = 0  # since the last look
         # A report tells of what was before it, of up to five seconds. So what never reached the server excuses those
         # that may tell of it still, however long ago it was looked at.
         self._missing = 0.0  # the most of it, from the look on that took the last report
-        self._excused = 0.0  # of what that one told
+        self.excused = 0.0  # of what that one told: by its publisher's losses, and luck
 
     def on_report(self, block: ReportBlock) -> None:
-        if self._reported is None:
+        if self.reported is None:
             self._losses.on_totals(block.highest_sequence, block.packets_lost)
-        self._reported = block
+        self.reported = block
 
     def on_frames(self, decoded: int, dropped: int, freezes: int, frozen_s: float) -> None:
         """What its client says that became of it since it said so last."""
@@ -94,7 +94,7 @@ class ReceivedQuality:
         if share.rung is None:
             paused = share.limited_by is LimitedBy.BANDWIDTH
             self.score = Score(WORST, Cause.BANDWIDTH) if paused else None
-        elif self._reported is None:
+        elif self.reported is None:
             self.score = None
         elif self._kind == "audio":
             self.score = score_sound(Sound(self.loss, self.jitter_s, rtt_s, redundant=redundant))
@@ -110,16 +110,16 @@ class ReceivedQuality:
     def _compare(self, source: PublishedQuality) -> None:
         """Over about the same time, from look to look: reports come once or twice in it, and by the last one alone a
         receiver would be judged by its luck beside the publisher's."""
-        reported = self._reported
+        reported = self.reported
         self._missing = max(self._missing, source.missing)
         if reported is not None:
             self.jitter_s = max(0.0, reported.jitter / self._clock_rate - source.jitter_s)
             if self._losses.on_totals(reported.highest_sequence, reported.packets_lost):
                 # Not quite the same packets: of a second's, half as many more may be lost as of those around it.
-                self._excused, self._missing = at_worst(self._missing, self._losses.packets), source.missing
-        self.loss = beside(self._losses.share, self._excused)
+                self.excused, self._missing = at_worst(self._missing, self._losses.packets), source.missing
+        self.loss = beside(self._losses.share, self.excused)
         # A picture that whoever loses more has spoilt.
-        if self.loss >= max(self._excused, self._missing):
+        if self.loss >= max(self.excused, self._missing):
             self._pictures_lost += self._pictures_lost_lately
         self._pictures_lost_lately = 0
 

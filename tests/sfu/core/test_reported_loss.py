@@ -26,6 +26,7 @@ class Reports:
     def __init__(self) -> None:
         self.loss = ReportedLoss()
         self.now = 100.0
+        self.excused = 0.0
         self.tell(0.0, 0)
 
     def tell(self, share: float, sent_bps: float) -> float:
@@ -33,7 +34,7 @@ class Reports:
         lost = before.lost + round(share * PACKETS_PER_S)
         totals = Totals(lost, before.highest_number + PACKETS_PER_S, before.octets + round(sent_bps / 8))
         self.now += 1.0
-        self.loss.on_report(1, totals, self.now)
+        self.loss.on_totals(1, totals, self.excused, self.now)
         return self.loss.bps
 
 
@@ -74,14 +75,14 @@ def test_what_was_too_much_is_tried_again_each_time_later() -> None:
 @pytest.mark.parametrize("highest_number", [0, 2000 + MOST_NEW])
 def test_what_another_stream_counted_says_nothing(highest_number: int) -> None:
     reports = Reports()
-    reports.loss.on_report(1, Totals(10_000, highest_number, 10_000_000), reports.now + 1.0)
+    reports.loss.on_totals(1, Totals(10_000, highest_number, 10_000_000), 0.0, reports.now + 1.0)
     assert reports.loss.bps == inf
 
 
 def test_few_packets_say_nothing_until_they_are_more() -> None:
     loss = ReportedLoss()
     for second in range(5):
-        loss.on_report(1, Totals(5 * second, 10 * second, 1000 * second), 100.0 + second)
+        loss.on_totals(1, Totals(5 * second, 10 * second, 1000 * second), 0.0, 100.0 + second)
     assert loss.bps < inf
 
 
@@ -89,10 +90,17 @@ def test_all_slots_count_together() -> None:
     """Sound loses nothing, and is a small part."""
     loss = ReportedLoss()
     for slot in (1, 2):
-        loss.on_report(slot, Totals(0, 0, 0), 100.0)
-    loss.on_report(1, Totals(0, 50, 5000), 100.9)
-    loss.on_report(2, Totals(100, 200, 195_000), 101.0)
+        loss.on_totals(slot, Totals(0, 0, 0), 0.0, 100.0)
+    loss.on_totals(1, Totals(0, 50, 5000), 0.0, 100.9)
+    loss.on_totals(2, Totals(100, 200, 195_000), 0.0, 101.0)
     assert loss.bps == pytest.approx(8 * 200_000 * (1 - 100 / 250 / 2))
     loss.forget(2)
-    loss.on_report(2, Totals(0, 0, 0), 110.0)  # another Slot under its number
-    assert loss.on_report(2, Totals(0, 200, 200_000), 111.0)
+    loss.on_totals(2, Totals(0, 0, 0), 0.0, 110.0)  # another Slot under its number
+    assert loss.on_totals(2, Totals(0, 200, 200_000), 0.0, 111.0)
+
+
+def test_what_never_reached_the_server_was_not_lost_on_the_path() -> None:
+    reports = Reports()
+    reports.excused = 0.4
+    assert reports.tell(0.45, 2_000_000) == inf
+    assert reports.tell(0.7, 2_000_000) == pytest.approx(1_500_000), "half of what was sent is lost behind it"
