@@ -156,7 +156,8 @@ class Subscriber:
             return None
         carried_bps = max(estimate.bps, self._context.config.least_budget_bps)
         held_bps = sum(held.costs_bps for held in self.subscriptions())
-        return flood(held_bps, carried_bps, estimate.queue_s)
+        drains = any(held.resumes_at is not None for held in self.subscriptions())
+        return flood(held_bps, carried_bps, estimate.queue_s, drains=drains)
 
     def _is_at_rest(self, shares: Allocation, now: float) -> bool:
         """Nothing changes or is missing, and there is twice as much as is spent: bitrates drift, but not so far. Who

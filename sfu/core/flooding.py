@@ -41,8 +41,11 @@ class Flood:
         return max(0.0, self.queue_s + KEY_FRAME_S * layer_bps / max(1, self.carried_bps) - FULL_S)
 
 
-def flood(sent_bps: int, carried_bps: int, queue_s: float) -> Flood | None:
-    """`queue_s`: as it was seen last."""
+def flood(sent_bps: int, carried_bps: int, queue_s: float, *, drains: bool = False) -> Flood | None:
+    """`queue_s`: as it was seen last. `drains`: what was sent has stopped for an earlier word of it, and what takes its
+    place has not begun. What is known of the path since then may say that this is too large, too."""
+    if drains:
+        return Flood(carried_bps, queue_s)
     if sent_bps > FLOODS * carried_bps:
         return Flood(carried_bps, max(queue_s, FULL_S))  # it fills faster than it is seen
     if sent_bps > carried_bps and queue_s > SHORT_S:

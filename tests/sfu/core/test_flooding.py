@@ -35,6 +35,12 @@ def test_a_part_of_the_budget_is_spent_unless_somebody_were_not_seen(
     assert layers(budget_bps, *names) == expected
 
 
+def test_what_has_stopped_for_a_flood_is_chosen_again_with_what_is_known_since() -> None:
+    """Of 1.01 Mbit/s the middle layer was chosen, of 0.54 it would fit, and be in its key frame's way."""
+    assert flood(480_000, 510_000, 0.04) is None
+    assert flood(480_000, 510_000, 0.04, drains=True) == Flood(510_000, 0.04)
+
+
 @pytest.mark.parametrize(("queue_s", "layer"), [(DEEP_S, 2), (DEEP_S + 0.01, None)])
 def test_more_than_there_is_goes_to_the_stage_only_until_sound_waits_for_long(
     queue_s: float, layer: int | None
