@@ -27,6 +27,9 @@ from sfu.core.estimation.trend import Trend
 ARRIVING_S = 0.5  # what arrives, over this: some frames, and the pauses between (libwebrtc's bitrate window)
 CARRIED_S = 0.2  # what a path carries while a queue stands. Lower: a jitter of arrivals shows; higher: what arrived
 # before the path became slower still counts
+SHARP_S = 0.1  # the same, where the way grew longer by `SHARPLY_S` in so short a time: then what arrived before the path
+# became slower does not count. Lower: of two or three packets
+SHARPLY_S = 0.05
 KNOWN_FOR_S = 1.0  # without a report for longer, the queue may have gone
 BURST_S = 0.6  # a key frame of half a megabit on a path of one, and the report about it
 BURST_SPACING_S = 1.0
@@ -143,6 +146,9 @@ class Paths:
         arriving_bps = np.minimum(longer.arrived_bps, longer.sent_bps)  # what has piled up somewhere comes faster
         self.sending_bps[rows] = _sending_bps(arriving_bps, reports["in_flight_bytes"], sample_s)
         pace = self.delivery.pace(rows, CARRIED_S)
+        sharp = self.delivery.pace(rows, SHARP_S)
+        is_sharp = (sharp.later_s > SHARPLY_S) & (sharp.arrived_bps > 0)
+        carried_bps = np.where(is_sharp, np.minimum(sharp.arrived_bps, pace.arrived_bps), pace.arrived_bps)
         self.queueing.on_moment(rows, pace.under_way_s, now)
         waited_s = self.queueing.waited_s[rows]
         self.loss.on_reports(rows, lost, acked, waited_s > STANDING_S, elapsed_s, now)
@@ -150,7 +156,7 @@ class Paths:
         signals = Signals(
             usage=self.trend.usage[rows],
             arriving_bps=arriving_bps,
-            carried_bps=pace.arrived_bps,
+            carried_bps=carried_bps,
             later_s=pace.later_s,
             waited_s=waited_s,
             rose_s=self.queueing.rose_s[rows],

@@ -68,7 +68,7 @@ cdef class Loops:
     cdef double *burst_since
     cdef double *burst_until
     cdef double *silent_at
-    cdef double arriving_s, carried_s, known_for_s, rtt_share, longest_elapsed_s, told_down, told_up
+    cdef double arriving_s, carried_s, sharp_s, sharply_s, known_for_s, rtt_share, longest_elapsed_s, told_down, told_up
 
     def __init__(self, columns, constants, report, group):
         """By the modules' names, and in them by their own, in small letters; `report`, `group`: the dtypes."""
@@ -87,6 +87,7 @@ cdef class Loops:
         self.told_bps, self.burst_until = floats(ours["told_bps"]), floats(ours["burst_until"])
         self.silent_at, self.burst_since = floats(ours["silent_at"]), floats(ours["burst_since"])
         self.arriving_s, self.carried_s = values["arriving_s"], values["carried_s"]
+        self.sharp_s, self.sharply_s = values["sharp_s"], values["sharply_s"]
         self.known_for_s, self.rtt_share = values["known_for_s"], values["rtt_share"]
         self.longest_elapsed_s = values["longest_elapsed_s"]
         self.told_down, self.told_up = values["told_down"], values["told_up"]
@@ -136,6 +137,7 @@ cdef class Loops:
         cdef double sample_s = self.rtt_s[row] if isnan(report.rtt_s) else report.rtt_s
         cdef double lost = <double>(report.lost_packets - report.reordered_packets)
         cdef Pace longer = self.delivery.pace(row, self.arriving_s), pace = self.delivery.pace(row, self.carried_s)
+        cdef Pace sharp = self.delivery.pace(row, self.sharp_s)
         cdef double arriving_bps = min(longer.arrived_bps, longer.sent_bps)
         cdef bint stands
         cdef Signals signals
@@ -146,6 +148,8 @@ cdef class Loops:
         signals.usage = self.trend.usage[row]
         signals.arriving_bps = arriving_bps
         signals.carried_bps, signals.later_s = pace.arrived_bps, pace.later_s
+        if sharp.later_s > self.sharply_s and 0 < sharp.arrived_bps < pace.arrived_bps:
+            signals.carried_bps = sharp.arrived_bps
         signals.waited_s, signals.rose_s = self.queueing.waited_s[row], self.queueing.rose_s[row]
         signals.rtt_s = self.rtt_s[row]
         signals.lost_share = self.loss.share[row]
