@@ -104,7 +104,8 @@ FULL_QUEUE = Scenario(
         Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
         Run(4),
         Check("it does not", queue_below(0.3, last_s=1.0)),
-        Check("the estimate is below what the path carries", estimate_between(0.8, 1.0, last_s=1)),
+        # Arrivals are told in quarters of a millisecond: of 0.12 s, that is 0.2 %.
+        Check("the estimate is no more than what the path carries", estimate_between(0.8, 1.002, last_s=1)),
     ),
 )
 
@@ -294,7 +295,8 @@ def trouble(sentence: str, begin: Callable[[Stage], None], least: float, most_st
             Check("the estimate is kept", estimate_between(least, 1.25, last_s=8)),
             Check("the picture stands still no longer than what stops it", alive(most_still_s, since_s=6.0)),
             Run(5),
-            Check("and it is what it was", estimate_between(0.65, 1.05, last_s=1)),
+            # It may grow beyond what arrives by so much, and 10 kbit/s (`HEADROOM`).
+            Check("and it is what it was", estimate_between(0.65, 1.05 + 10e3 / 0.5e6, last_s=1)),
         ),
     )
 

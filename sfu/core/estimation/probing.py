@@ -26,6 +26,8 @@ BOLD, CAREFUL = 2.0, 1.5  # times the estimate: at first and after success, and 
 SMALLEST_SHARE = 0.3  # of what is tried, on top of the media, or the answer would be about the media alone
 REACHED = 0.9  # of the rate of sending: arrived no slower (libwebrtc's `kMinRatioForUnsaturatedLink`)
 SATURATED = 0.95  # of what arrived, when it arrived slower (libwebrtc's `kTargetUtilizationFraction`)
+JITTERS_S = 0.03  # later by less, and no queue seen: it may be jitter, which says nothing of the path. What probes for half as
+# much again where the path ends makes a queue of 0.04 s and more
 LOWERS_TO = 0.9  # of the estimate: by more a single probe does not lower it, the remote may have been busy just then;
 ASKS_AGAIN_S = 1.0  # and so it is asked again, when the queue is gone. Lower: both may be of the same trouble
 LEAST_TRIED_BPS = 150_000.0  # a picture's lowest layer: less is not worth knowing, and would take too long to measure
@@ -163,7 +165,8 @@ class Probing:
         other: else the remote was busy. By much, when it is said twice in a row, or takes back what was found before.
         """
         carries_bps, doubted_bps = SATURATED * stretch.arrived_bps, float(self._doubted_bps[row])
-        is_lower = carries_bps < rate_bps and (is_queued or stretch.steady_for_s > 0)
+        later_s = stretch.steady_for_s * (1 - stretch.arrived_bps / stretch.sent_bps)
+        is_lower = carries_bps < rate_bps and (is_queued or later_s > JITTERS_S)
         if carries_bps < rate_bps and not is_lower:
             self._due_at[row] = now + (FIRST_WAIT_S if doubted_bps == 0 else ASKS_AGAIN_S)
             return rate_bps
