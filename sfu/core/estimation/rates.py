@@ -28,6 +28,8 @@ PASSES_S = (
 )
 HARDLY_SENDS = 0.5  # of the estimate, lately: what arrives then says nothing of the path, and a stall of the remote is
 # no reason to give up all but that
+HARDLY_AGAIN = 0.25  # the same within `AGAIN_S` of a step down. Higher: a path that carries half of the estimate, and a
+# little less than is sent, has a queue of a quarter of a second before it is believed
 SLOWED = 0.5  # of what arrived lately: the queue of a probe or a key frame drains as fast as the path was known to be
 USED_FOR_S = 2.0  # "lately": when a path falls to a sixth, a sixth arrives at once
 GROWTH_PER_S = 1.08  # far from where the path ended last (GCC draft §5.5)
@@ -114,7 +116,8 @@ class Rates:
         share = np.where(limited, LIMITED_BACK_OFF, BACK_OFF)
         # And who sends next to nothing learns little of the path: one step at a time.
         self._used_bps[rows] = np.where(overused, signals.carried_bps, used_bps)
-        lowest = np.where((used_bps < HARDLY_SENDS * before) & ~stands, BACK_OFF * before, 0.0)
+        hardly = np.where(now - self.fell_at[rows] < AGAIN_S, HARDLY_AGAIN, HARDLY_SENDS)
+        lowest = np.where((used_bps < hardly * before) & ~stands, BACK_OFF * before, 0.0)
         shared = limited & (now - self.fell_at[rows] < AGAIN_S) & (signals.later_s < PASSES_S) & ~floods & ~stands
         lowest = np.where(shared, LIMITED_BACK_OFF * before, lowest)
         fallen = np.minimum(before, np.maximum(share * signals.carried_bps, lowest))

@@ -25,7 +25,8 @@ cdef class RatesLoop:
     cdef double *used_bps
     cdef int64_t normal, over
     cdef double least_sunk, most_sunk
-    cdef double least_bps, back_off, limited, limited_back_off, hardly_sends, slowed, used_for_s, growth_per_s
+    cdef double least_bps, back_off, limited, limited_back_off, hardly_sends, hardly_again
+    cdef double slowed, used_for_s, growth_per_s
     cdef double packet_bits, feedback_delay_s, near, near_for_s, headroom, headroom_bps, flood_s, waited_s, rose_s
     cdef double standing_s, again_s, passes_s, standing_patience_s, least_patience_s, most_patience_s
 
@@ -37,7 +38,8 @@ cdef class RatesLoop:
         self.normal, self.over = usage["normal"], usage["over"]
         self.least_bps, self.back_off = constants["least_bps"], constants["back_off"]
         self.limited, self.limited_back_off = constants["limited"], constants["limited_back_off"]
-        self.hardly_sends, self.slowed = constants["hardly_sends"], constants["slowed"]
+        self.hardly_sends, self.hardly_again = constants["hardly_sends"], constants["hardly_again"]
+        self.slowed = constants["slowed"]
         self.used_for_s, self.growth_per_s = constants["used_for_s"], constants["growth_per_s"]
         self.packet_bits, self.feedback_delay_s = constants["packet_bits"], constants["feedback_delay_s"]
         self.near, self.near_for_s = constants["near"], constants["near_for_s"]
@@ -50,7 +52,7 @@ cdef class RatesLoop:
 
     cdef bint on_signals(self, int64_t row, const Signals *signals, double elapsed_s, double now) noexcept:
         """Whether it fell."""
-        cdef double before = self.bps[row], after = before, lowest = 0, share
+        cdef double before = self.bps[row], after = before, lowest = 0, share, hardly
         cdef double used_bps = max(signals.arriving_bps, self.used_bps[row] * exp(-elapsed_s / self.used_for_s))
         cdef bint rests = self.rests(row, signals, now)
         cdef bint misjudged = rests and self.is_misjudged(row, signals)
@@ -65,7 +67,8 @@ cdef class RatesLoop:
             after = self.grown(row, signals, elapsed_s, now)
         if overused:
             share = self.limited_back_off if limited else self.back_off
-            if used_bps < self.hardly_sends * before and signals.waited_s <= self.standing_s:
+            hardly = self.hardly_again if now - self.fell_at[row] < self.again_s else self.hardly_sends
+            if used_bps < hardly * before and signals.waited_s <= self.standing_s:
                 lowest = self.back_off * before
             if limited and self.is_shared(row, signals, used_bps, now):
                 lowest = self.limited_back_off * before
