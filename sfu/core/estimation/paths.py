@@ -27,8 +27,8 @@ from sfu.core.estimation.trend import Trend
 ARRIVING_S = 0.5  # what arrives, over this: some frames, and the pauses between (libwebrtc's bitrate window)
 CARRIED_S = 0.2  # what a path carries while a queue stands. Lower: a jitter of arrivals shows; higher: what arrived
 # before the path became slower still counts
-SHARP_S = 0.1  # the same, where the way grew longer by `SHARPLY_S` in so short a time: then what arrived before the path
-# became slower does not count. Lower: of two or three packets
+SHARP_S = 0.1  # the same, where the way grew longer by `SHARPLY_S` in so short a time: then what arrived before the
+# path became slower does not count. Lower: of two or three packets
 SHARPLY_S = 0.05
 KNOWN_FOR_S = 1.0  # without a report for longer, the queue may have gone
 BURST_S = 0.6  # a key frame of half a megabit on a path of one, and the report about it

@@ -26,8 +26,8 @@ BOLD, CAREFUL = 2.0, 1.5  # times the estimate: at first and after success, and 
 SMALLEST_SHARE = 0.3  # of what is tried, on top of the media, or the answer would be about the media alone
 REACHED = 0.9  # of the rate of sending: arrived no slower (libwebrtc's `kMinRatioForUnsaturatedLink`)
 SATURATED = 0.95  # of what arrived, when it arrived slower (libwebrtc's `kTargetUtilizationFraction`)
-JITTERS_S = 0.03  # later by less, and no queue seen: it may be jitter, which says nothing of the path. What probes for half as
-# much again where the path ends makes a queue of 0.04 s and more
+JITTERS_S = 0.03  # later by less, and no queue seen: it may be jitter, which says nothing of the path. What probes for
+# half as much again where the path ends makes a queue of 0.04 s and more
 LOWERS_TO = 0.9  # of the estimate: by more a single probe does not lower it, the remote may have been busy just then;
 ASKS_AGAIN_S = 1.0  # and so it is asked again, when the queue is gone. Lower: both may be of the same trouble
 LEAST_TRIED_BPS = 150_000.0  # a picture's lowest layer: less is not worth knowing, and would take too long to measure
