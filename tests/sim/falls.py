@@ -36,11 +36,11 @@ FALL = Scenario(
         Run(10),
         Check("the best layer is shown", shows(2)),
         Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
-        Run(0.7),
+        Run(0.5),
         Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
-        Run(1.8),
+        Run(2.0),
         Check("the queue has gone", queue_below(0.1, last_s=0.5)),
-        Check("the picture stood still for a moment only", alive(0.75, since_s=5.0)),
+        Check("the picture stood still for a moment only", alive(0.5, since_s=5.0)),
         Run(12),
         Check("from then on the estimate is where it should be", estimate_between(0.8, 1.05, last_s=11)),
         Check("and says why", limited_by("bandwidth", 0)),
@@ -48,7 +48,7 @@ FALL = Scenario(
         Run(15),
         Check("the best layer is back", shows(2)),
         Check("without a jump", calm(after_s=9.0)),
-        Check("the picture never stood still for long", alive(0.75, since_s=5.0)),
+        Check("the picture never stood still for long", alive(0.5, since_s=5.0)),
     ),
 )
 
@@ -61,22 +61,10 @@ LIVELY_IN_THREE = Scenario(
     steps=FALL.steps,
 )
 
-# That the best layer is shown is not asked for: what frames of the lowest temporal layer, twice as large as others, do
-# to an estimate is another matter.
 SLOW_IN_THREE = replace(
     FALL,
     sentence="the same of 15 frames, half of which would be no picture that moves",
     temporal_layers=3,
-    steps=(
-        Run(10),
-        Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
-        Run(2.5),
-        Check("the picture stood still for a moment only", alive(0.75, since_s=5.0)),
-        Run(12),
-        Check("the queue has gone", queue_below(0.1, last_s=9.0)),
-        Check("the estimate is where it should be", estimate_between(0.8, 1.05, last_s=9)),
-        Check("and says why", limited_by("bandwidth", 0)),
-    ),
 )
 
 FALLS_TO_HALF_THE_FRAMES = replace(
@@ -92,7 +80,7 @@ FALLS_TO_HALF_THE_FRAMES = replace(
         Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
         Run(2.5),
         Check("the queue has gone", queue_below(0.1, last_s=0.5)),
-        Check("the picture stood still for a moment only", alive(0.75, since_s=5.0)),
+        Check("the picture stood still for a moment only", alive(0.5, since_s=5.0)),
         Run(6),
         Check("the estimate is where it should be", estimate_between(0.8, 1.05, last_s=6)),
         Check("and says why", limited_by("bandwidth", 0)),
@@ -111,7 +99,7 @@ FALLS_BELOW_HALF_THE_FRAMES = replace(
         Path("1.2 Mbit/s are left", {"rate_bps": 1.2e6}),
         Run(12),
         Check("all frames of a smaller picture are sent", shows(1)),
-        Check("the picture stood still for a moment only", alive(0.75, since_s=5.0)),
+        Check("the picture stood still for a moment only", alive(0.5, since_s=5.0)),
         Check("the estimate is where it should be", estimate_between(0.8, 1.05, last_s=9)),
         Check("no queue is left", queue_below(0.1, last_s=9)),
         Check("without a jump", calm(after_s=9.0)),

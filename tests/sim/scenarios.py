@@ -73,9 +73,9 @@ FALLS_UNDER_A_PROBE = Scenario(
     steps=(
         Run(1.05),
         Path("0.5 Mbit/s are left", {"rate_bps": 0.5e6}),
-        Run(0.7),
+        Run(0.5),
         Check("overuse has been answered", estimate_between(0.0, 1.0, last_s=0.05)),
-        Run(4.3),
+        Run(4.5),
         Check("the half of it that had passed before raises nothing", estimate_between(0.8, 1.05, last_s=4)),
     ),
 )
