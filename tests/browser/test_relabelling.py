@@ -32,8 +32,10 @@ WATCH = """
     if (track.kind !== 'video') return;
     const video = window.videos.get(track.id).element;
     const onFrame = () => {
-      const key = `${participant.name} shows ${numberIn(video)}`;
-      shown[key] = (shown[key] ?? 0) + 1;
+      const number = numberIn(video);
+      const key = `${participant.name} shows ${number}`;
+      // A track of which nothing comes any more ends in a black frame, which is nobody's.
+      if (!Number.isNaN(number)) shown[key] = (shown[key] ?? 0) + 1;
       video.requestVideoFrameCallback(onFrame);
     };
     video.requestVideoFrameCallback(onFrame);
