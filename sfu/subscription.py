@@ -205,6 +205,8 @@ class Subscription:
             self.track.on_wish(self.rung.layer, now)
 
     def on_switched(self, layer: int, timestamp: int, now: float) -> None:
+        if self.rung is None or self.resumes_at is not None:
+            return  # it was stopped since; taken for what is sent, no key frame would be asked for when it goes on
         self.current_layer = layer
         if layer == self.wanted_layer and self._stepped_at == self._since:
             self._stepped_at = self._since = now  # from now on it is seen

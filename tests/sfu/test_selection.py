@@ -23,6 +23,7 @@ from sfu.control import (
     Tile,
 )
 from sfu.core.allocation import Allocation, Demand, allocate
+from sfu.plane.interface import Switched
 from tests.sim.actors import Publisher, Reception, Subscriber
 from tests.sim.call import PATIENT, Call
 from tests.support.speech import ROOM_LEVEL, sounds
@@ -94,6 +95,25 @@ def test_who_is_not_shown_is_not_sent_and_comes_back_at_once() -> None:
     shown_at = call.now
     call.run(1.0)
     assert reception.key_frames()[-1] - shown_at <= 4 * call.delay_s + 0.06
+
+
+def test_a_switch_that_is_told_when_the_picture_was_stopped_again_is_none() -> None:
+    call = Call()
+    ada, bob = Publisher(call, "ada"), Subscriber(call, "bob")
+    reception = bob.subscribe(ada.video)
+    ada.start()
+    bob.start()
+    call.run(2.0)
+    show(call, "bob")
+    call.run(0.5)
+    (subscription,) = call.router.registry.endpoints["bob"].subscriber.subscriptions()
+    call.router.on_events([Switched(subscription.slot.number, subscription.track.number, 0, 1)], call.now)
+    assert explained(call, "bob")[ada.video].layer is None
+    since, asked = call.now, len(ada.requests)
+    show(call, "bob", (ada.video, SMALL))
+    call.run(1.0)
+    assert len(ada.requests) > asked, "the picture begins with a key frame, which nobody sends unasked"
+    assert any(at > since for at, *_ in reception.packets.values())
 
 
 def test_no_more_pictures_are_sent_than_are_wanted_and_who_spoke_last_is_among_them() -> None:
