@@ -155,8 +155,9 @@ class Subscriber:
         if estimate is None:
             return None
         carried_bps = max(estimate.bps, self._context.config.least_budget_bps)
-        held_bps = sum(held.costs_bps for held in self.subscriptions())
-        drains = any(held.resumes_at is not None for held in self.subscriptions())
+        subscriptions = self.subscriptions()
+        held_bps = sum(held.costs_bps for held in subscriptions)
+        drains = any(held.resumes_at is not None for held in subscriptions)
         return flood(held_bps, carried_bps, estimate.queue_s, drains=drains)
 
     def _is_at_rest(self, shares: Allocation, now: float) -> bool:

@@ -103,10 +103,8 @@ class Subscription:
     @property
     def costs_bps(self) -> int:
         """What it gets, by the prices that count now."""
-        rungs: tuple[Rung, ...] = () if self._share.rung is None else (self._share.rung,)
-        if self.subscriber.pays_surges:
-            rungs = surged(rungs, self.track.surges)
-        return sum(rung.bitrate_bps for rung in rungs)
+        rung = self._share.rung
+        return 0 if rung is None else self._priced((rung,))[0].bitrate_bps
 
     @property
     def wanted_layer(self) -> int | None:
@@ -126,8 +124,6 @@ class Subscription:
         """`wish`: of the subscriber's layout, for video."""
         track = self.track
         rungs = track.rungs_for(self.slot, now)
-        if rungs and self.subscriber.pays_surges:
-            rungs = surged(rungs, track.surges)
         pixels = None if wish is None else wish.pixels
         if pixels != self._wished_pixels:
             self._wished_pixels = pixels
@@ -141,7 +137,7 @@ class Subscription:
             subscription=self.number,
             kind=track.spec.kind,
             layer_count=track.layer_count,
-            rungs=rungs or (),
+            rungs=self._priced(rungs or ()),
             rank=rank,
             pixels=pixels,
             frame_rate=None if wish is None else wish.frame_rate,
@@ -256,6 +252,10 @@ class Subscription:
         if self.quality.reported is not None:
             self.subscriber.on_losses(self.slot.number, self.quality.reported, self.quality.excused, now)
         return score
+
+    def _priced(self, rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
+        """By the prices that count now."""
+        return surged(rungs, self.track.surges) if self.subscriber.pays_surges else rungs
 
     def _set_needed(self, limits: tuple[int | None, int | None], now: float) -> None:
         """Pixels and layer, at most."""
